@@ -1,0 +1,1 @@
+//! Who may do what to which record: pure decisions about principals, roles and the trust of a run.

@@ -1,0 +1,1 @@
+//! The records that services exchange, one file per kind.

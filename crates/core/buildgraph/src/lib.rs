@@ -1,0 +1,1 @@
+//! Dockerfiles: parse, expand, turn into a graph of operations with cache keys.

@@ -1,0 +1,1 @@
+//! Kubernetes objects: kinds, schemas, patches, selectors, quantities, tables and the protobuf form.

@@ -1,0 +1,1 @@
+//! GitHub Actions workflows: parse, expressions, triggers, plan, the state machine of a run.

@@ -1,0 +1,1 @@
+//! The pure half of the cluster's controllers: deployments, endpoints, scheduling, garbage.

@@ -1,0 +1,1 @@
+//! YAML with source spans and diagnostics: the one place that knows the parser crate.

@@ -1,0 +1,1 @@
+//! Registry client; root file systems and snapshots made from blobs.

@@ -1,0 +1,1 @@
+//! Reading Git: commits, trees, files, diffs.

@@ -1,0 +1,1 @@
+//! Records and blobs: the two ports through which everything is kept.

@@ -1,0 +1,1 @@
+//! Runs workflows: turns pushes into runs, and runs into jobs in the sandbox.

@@ -1,0 +1,1 @@
+//! The Kubernetes API server on a store of its own.

@@ -1,0 +1,1 @@
+//! The Git host: smart HTTP over the system's git; a push becomes a record.

@@ -1,0 +1,1 @@
+//! The OCI registry over the shared blob store.

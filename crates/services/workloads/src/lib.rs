@@ -1,0 +1,1 @@
+//! The cluster's controllers and scheduler, written purely against the Kubernetes API.

@@ -1,0 +1,3 @@
+//! The project's own tasks: test, bench, tidy, conformance, dist.
+
+fn main() {}
