@@ -1,0 +1,317 @@
+//! Logs of jobs: one JSON line per line of output, a file while it grows and a blob once it is whole.
+//!
+//! Each line notes how far into its source it reaches, so a writer that was
+//! killed goes on exactly behind the last line that was kept.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{Stream, StreamExt as _};
+use names::{Digest, RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    fs,
+    io::{AsyncBufReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _, BufReader},
+    sync::watch,
+};
+
+use crate::{BlobError, Blobs};
+
+/// Names the log of one job.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogName {
+    run: RunId,
+    job: String,
+}
+
+/// Where a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputStream {
+    Stdout,
+    Stderr,
+    /// Said by Landfall itself.
+    Landfall,
+}
+
+/// One line of a job's log, secrets already masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub at: Timestamp,
+    /// The index of the step in its job.
+    pub step: u32,
+    pub stream: OutputStream,
+    pub text: String,
+    /// How many bytes of the step's raw output are told by this line and those before it.
+    #[serde(default)]
+    pub source_end_bytes: u64,
+}
+
+/// Why a log could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("the log could not be reached")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+/// Lines as they come.
+pub type LogLines = Pin<Box<dyn Stream<Item = Result<LogLine, LogError>> + Send>>;
+
+/// The logs of all jobs.
+#[derive(Clone)]
+pub struct Logs {
+    folder: PathBuf,
+    blobs: Arc<dyn Blobs>,
+    /// How many bytes of each log that is being written are readable.
+    growing: Arc<Mutex<HashMap<LogName, watch::Receiver<u64>>>>,
+}
+
+/// Appends to one log; at most one exists per log.
+pub struct LogWriter {
+    name: LogName,
+    file: fs::File,
+    length: watch::Sender<u64>,
+    logs: Logs,
+}
+
+impl LogName {
+    pub fn new(run: &RunId, job: &str) -> Self {
+        Self { run: run.clone(), job: job.to_owned() }
+    }
+
+    /// The job's name is foreign text, so it enters a path only in hex.
+    fn path(&self, folder: &Path) -> PathBuf {
+        let job: String = self.job.bytes().map(|byte| format!("{byte:02x}")).collect();
+        // File names end at 255 bytes; the digest keeps long names apart.
+        let job = if job.len() > 180 { Digest::of(self.job.as_bytes()).hex() } else { job };
+        folder.join(self.run.project.as_str()).join(format!("{}-{job}.jsonl", self.run.number))
+    }
+}
+
+impl Logs {
+    pub fn open(folder: impl Into<PathBuf>, blobs: Arc<dyn Blobs>) -> Self {
+        Self { folder: folder.into(), blobs, growing: Arc::default() }
+    }
+
+    /// Opens a log for appending, and gives the last line that it holds.
+    ///
+    /// Half a line that a crash left is cut off.
+    pub async fn writer(&self, name: &LogName) -> Result<(LogWriter, Option<LogLine>), LogError> {
+        let path = name.path(&self.folder);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).await?;
+        }
+        let (whole, last) = whole_lines(&path).await?;
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.create(true).write(true).truncate(false).mode(0o600).open(&path).await?;
+        file.set_len(whole).await?;
+        file.seek(io::SeekFrom::End(0)).await?;
+        let length = watch::Sender::new(whole);
+        self.lock().insert(name.clone(), length.subscribe());
+        Ok((LogWriter { name: name.clone(), file, length, logs: self.clone() }, last))
+    }
+
+    /// The lines of a log from the first on; ends when the log is whole.
+    ///
+    /// `sealed` is the blob of a log that was already whole when the caller looked.
+    pub async fn follow(&self, name: &LogName, sealed: Option<Digest>) -> Result<LogLines, LogError> {
+        if let Some(digest) = sealed {
+            return Ok(parse(self.blobs.get(digest, None).await?));
+        }
+        let growing = self.lock().get(name).cloned();
+        let file = match fs::File::open(name.path(&self.folder)).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Box::pin(futures_util::stream::empty()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(follow_file(file, growing))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LogName, watch::Receiver<u64>>> {
+        self.growing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogWriter {
+    /// Appends lines; followers see them when this returns.
+    pub async fn append(&mut self, lines: &[LogLine]) -> Result<(), LogError> {
+        let mut text = Vec::new();
+        for line in lines {
+            // A line is plain data, which serde_json always can write.
+            serde_json::to_writer(&mut text, line).expect("a log line is JSON");
+            text.push(b'\n');
+        }
+        self.file.write_all(&text).await?;
+        self.file.flush().await?;
+        self.length.send_modify(|length| *length += text.len() as u64);
+        Ok(())
+    }
+
+    /// Turns the log into a blob; the file goes when [`LogWriter::discard_file`] is called.
+    pub async fn seal(&mut self) -> Result<Digest, LogError> {
+        self.file.sync_all().await?;
+        let file = fs::File::open(self.name.path(&self.logs.folder)).await?;
+        let stream = tokio_stream(file);
+        let (digest, _) = self.logs.blobs.put(stream).await?;
+        Ok(digest)
+    }
+
+    /// Removes the file, after the record that names the blob is written.
+    pub async fn discard_file(self) -> Result<(), LogError> {
+        self.logs.lock().remove(&self.name);
+        Ok(fs::remove_file(self.name.path(&self.logs.folder)).await?)
+    }
+}
+
+fn tokio_stream(file: fs::File) -> crate::ByteStream {
+    Box::pin(futures_util::stream::unfold(Some(file), |file| async move {
+        use tokio::io::AsyncReadExt as _;
+        let mut file = file?;
+        let mut chunk = vec![0; 64 * 1024];
+        match file.read(&mut chunk).await {
+            Ok(0) => None,
+            Ok(read) => {
+                chunk.truncate(read);
+                Some((Ok(chunk.into()), Some(file)))
+            }
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
+}
+
+/// How many bytes of the file are whole lines, and the last of them.
+async fn whole_lines(path: &Path) -> io::Result<(u64, Option<LogLine>)> {
+    let file = match fs::File::open(path).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, None)),
+        Err(error) => return Err(error),
+    };
+    let mut reader = BufReader::new(file);
+    let (mut whole, mut last, mut line) = (0, None, Vec::new());
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line).await?;
+        if read == 0 || line.last() != Some(&b'\n') {
+            return Ok((whole, last));
+        }
+        whole += read as u64;
+        last = serde_json::from_slice(&line).ok().or(last);
+    }
+}
+
+fn follow_file(file: fs::File, growing: Option<watch::Receiver<u64>>) -> LogLines {
+    struct Place {
+        reader: BufReader<fs::File>,
+        read: u64,
+        growing: Option<watch::Receiver<u64>>,
+    }
+    let place = Place { reader: BufReader::new(file), read: 0, growing };
+    Box::pin(futures_util::stream::unfold(Some(place), |place| async move {
+        let mut place = place?;
+        loop {
+            let readable = match &mut place.growing {
+                Some(length) => *length.borrow_and_update(),
+                None => u64::MAX,
+            };
+            if place.read < readable {
+                let mut line = Vec::new();
+                match place.reader.read_until(b'\n', &mut line).await {
+                    Ok(0) => return None,
+                    Ok(read) => place.read += read as u64,
+                    Err(error) => return Some((Err(error.into()), None)),
+                }
+                if let Ok(line) = serde_json::from_slice(&line) {
+                    return Some((Ok(line), Some(place)));
+                }
+                continue;
+            }
+            let growing = place.growing.as_mut()?;
+            if growing.changed().await.is_err() {
+                // The writer is gone: what is there is all there will be.
+                place.growing = None;
+            }
+        }
+    }))
+}
+
+fn parse(bytes: crate::ByteStream) -> LogLines {
+    let state = (bytes, Vec::new(), false);
+    Box::pin(futures_util::stream::unfold(Some(state), |state| async move {
+        let (mut bytes, mut buffer, mut ended) = state?;
+        loop {
+            if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = buffer.drain(..=end).collect();
+                match serde_json::from_slice(&line) {
+                    Ok(line) => return Some((Ok(line), Some((bytes, buffer, ended)))),
+                    Err(_) => continue,
+                }
+            }
+            if ended {
+                return None;
+            }
+            match bytes.next().await {
+                Some(Ok(chunk)) => buffer.extend_from_slice(&chunk),
+                Some(Err(error)) => return Some((Err(error.into()), None)),
+                None => ended = true,
+            }
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> LogLine {
+        let at = Timestamp::from_micros(1);
+        LogLine { at, step: 0, stream: OutputStream::Stdout, text: text.into(), source_end_bytes: 7 }
+    }
+
+    #[tokio::test]
+    async fn a_log_reads_the_same_live_and_after() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs = Arc::new(crate::MemoryBlobs::default());
+        let logs = Logs::open(folder.path(), blobs);
+        let name = LogName::new(&"shop#1".parse().expect("a run"), "build (1, ../x)");
+        let (mut writer, last) = logs.writer(&name).await.expect("writer");
+        assert_eq!(last, None);
+        writer.append(&[line("one")]).await.expect("append");
+
+        let mut live = logs.follow(&name, None).await.expect("follow");
+        assert_eq!(live.next().await.expect("a line").expect("read"), line("one"));
+        writer.append(&[line("two")]).await.expect("append");
+        assert_eq!(live.next().await.expect("a line").expect("read"), line("two"));
+
+        let digest = writer.seal().await.expect("seal");
+        writer.discard_file().await.expect("discard");
+        assert!(live.next().await.is_none());
+        let after = logs.follow(&name, Some(digest)).await.expect("follow");
+        let texts: Vec<_> = after.map(|line| line.expect("read").text).collect().await;
+        assert_eq!(texts, ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn half_a_line_is_cut_and_the_last_whole_one_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let logs = Logs::open(folder.path(), Arc::new(crate::MemoryBlobs::default()));
+        let name = LogName::new(&"shop#1".parse().expect("a run"), "build");
+        let (mut writer, _) = logs.writer(&name).await.expect("writer");
+        writer.append(&[line("one")]).await.expect("append");
+        drop(writer);
+        let path = name.path(folder.path());
+        let mut text = std::fs::read(&path).expect("read");
+        text.extend_from_slice(b"{\"at\":\"2026");
+        std::fs::write(&path, text).expect("write");
+        let (_, last) = logs.writer(&name).await.expect("writer");
+        assert_eq!(last, Some(line("one")));
+    }
+}
