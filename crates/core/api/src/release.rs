@@ -13,6 +13,8 @@ pub struct Release {
     pub id: ReleaseId,
     pub run: RunId,
     pub commit: CommitId,
+    /// The jobs of the run that deployed; the release is judged when all of them are over.
+    pub jobs: Vec<String>,
     pub state: ReleaseState,
     /// In the order in which the objects were first touched.
     pub changes: Vec<Change>,
