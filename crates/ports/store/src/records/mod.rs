@@ -13,6 +13,11 @@ use tokio::sync::broadcast;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
+impl Revision {
+    /// To watch only what is written from now on.
+    pub const LATEST: Self = Self(u64::MAX);
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -130,12 +135,19 @@ impl Watch {
         live: broadcast::Receiver<Announcement>,
         backlog: std::sync::Arc<dyn Backlog>,
     ) -> Result<Self, RecordsError> {
+        let kind_name = kind.to_owned();
+        if from == Revision::LATEST {
+            let (last, pending) = (Revision(0), VecDeque::new());
+            return Ok(Self { kind: kind_name, last, pending, live, backlog });
+        }
         // `live` was subscribed before the backlog is read, so nothing falls between them.
         let pending = backlog.since(kind, from).await?.into();
-        Ok(Self { kind: kind.to_owned(), last: from, pending, live, backlog })
+        Ok(Self { kind: kind_name, last: from, pending, live, backlog })
     }
 
     /// Waits for the next change.
+    ///
+    /// Dropping the future loses nothing.
     ///
     /// # Errors
     ///
@@ -199,6 +211,10 @@ pub(crate) mod contract {
         records.delete("run", "b/1", Expected::Anything).await.expect("delete again");
         let missing = records.delete("run", "b/1", Expected::At(b)).await;
         assert!(matches!(missing, Err(RecordsError::Conflict { .. })));
+
+        let mut fresh = records.watch("run", Revision::LATEST).await.expect("watch");
+        let c = records.put("run", "c", value, Expected::Anything).await.expect("put");
+        assert_eq!(fresh.next().await.expect("next").revision(), c);
 
         let mut later = records.watch("run", b).await.expect("watch");
         assert_eq!(later.next().await.expect("next"), gone);
