@@ -1,1 +1,76 @@
 //! Releases: captures what a run deploys, judges it, and goes back when it is bad.
+//!
+//! A job reaches the cluster through [`Deliver::cluster_router`]. Whatever it
+//! applies there becomes part of the release of its environment: images pinned
+//! to digests, each object as it was before and as it is after.
+
+mod capture;
+mod environments;
+mod judge;
+mod kube_api;
+mod releases;
+mod rollback;
+mod routes;
+mod seal;
+mod snapshot;
+mod target;
+
+use std::sync::Arc;
+
+use axum::Router;
+use store::{Blobs, Records};
+
+pub use judge::JudgeError;
+pub use seal::{Seal, SealError};
+
+use crate::kube_api::KubeApi;
+
+/// What the deploy service works with.
+#[derive(Clone)]
+pub struct Deliver {
+    records: Arc<dyn Records>,
+    cluster: KubeApi,
+    images: Arc<oci::Images>,
+    snapshots: snapshot::Snapshots,
+    node_registry: Option<String>,
+}
+
+impl Deliver {
+    /// `client` reaches the cluster with all rights; `seal` guards Secrets at rest.
+    pub fn new(
+        records: Arc<dyn Records>,
+        blobs: Arc<dyn Blobs>,
+        client: kube::Client,
+        images: Arc<oci::Images>,
+        seal: Seal,
+    ) -> Self {
+        let snapshots = snapshot::Snapshots::new(blobs, seal);
+        let cluster = KubeApi::new(client);
+        Self { records, cluster, images, snapshots, node_registry: None }
+    }
+
+    /// Names images by the registry at `prefix`, because the cluster cannot reach our own.
+    pub fn with_registry(mut self, prefix: String) -> Self {
+        self.node_registry = Some(prefix);
+        self
+    }
+
+    /// The Kubernetes API as a job sees it: any path, the principal decides.
+    pub fn cluster_router(&self) -> Router {
+        Router::new().fallback(capture::handle).with_state(self.clone())
+    }
+
+    /// The service's own routes below `/landfall/v1`.
+    pub fn router(&self) -> Router {
+        routes::router(self.clone())
+    }
+
+    /// Judges releases until the process ends.
+    ///
+    /// # Errors
+    ///
+    /// When the record store is gone.
+    pub async fn run(self) -> Result<(), JudgeError> {
+        judge::run(self).await
+    }
+}

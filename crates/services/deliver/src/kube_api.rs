@@ -1,0 +1,123 @@
+//! The Kubernetes API as plain JSON objects, through any kube client.
+
+use api::ObjectRef;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+
+use crate::target::{collection_of, path_of};
+
+/// An object of the API is at most 1.5 MiB; a list of thousands fits here.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Why the cluster did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    #[error("the cluster is out of reach: {0}")]
+    Unreachable(String),
+    /// The API server's own words.
+    #[error("{message}")]
+    Refused { code: u16, message: String },
+    #[error("the cluster's answer is not JSON: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// A cluster, seen as paths and JSON.
+#[derive(Clone)]
+pub struct KubeApi {
+    client: kube::Client,
+}
+
+impl KubeApi {
+    pub fn new(client: kube::Client) -> Self {
+        Self { client }
+    }
+
+    pub fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
+    /// Sends a request, and gives the answer as it comes.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, ClusterError> {
+        let answer = self.client.send(request.map(kube::client::Body::from)).await;
+        let answer = answer.map_err(|error| ClusterError::Unreachable(error.to_string()))?;
+        Ok(answer.map(Body::new))
+    }
+
+    async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClusterError> {
+        let bytes = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(bytes))
+            .map_err(|error| ClusterError::Unreachable(error.to_string()))?;
+        let (status, bytes) = read(self.send(request).await?).await?;
+        let value: Value = serde_json::from_slice(&bytes)?;
+        if status.is_success() {
+            return Ok(value);
+        }
+        let message = value.pointer("/message").and_then(Value::as_str).unwrap_or("no reason given");
+        Err(ClusterError::Refused { code: status.as_u16(), message: message.to_owned() })
+    }
+
+    /// The object as it is, if it is there.
+    pub async fn find(&self, object: &ObjectRef) -> Result<Option<Value>, ClusterError> {
+        match self.json(Method::GET, &path_of(object), None).await {
+            Ok(value) => Ok(Some(value)),
+            Err(ClusterError::Refused { code: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The items of a list, e.g. of `/api/v1/namespaces/shop/pods`.
+    pub async fn list(&self, path: &str) -> Result<Vec<Value>, ClusterError> {
+        match self.json(Method::GET, path, None).await?.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub async fn create(&self, object: &ObjectRef, value: &Value) -> Result<Value, ClusterError> {
+        self.json(Method::POST, &collection_of(object), Some(value)).await
+    }
+
+    pub async fn replace(&self, object: &ObjectRef, value: &Value) -> Result<Value, ClusterError> {
+        self.json(Method::PUT, &path_of(object), Some(value)).await
+    }
+
+    /// Deletes the object and, in the background, what it owns; none there is fine.
+    pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
+        let options = serde_json::json!({"propagationPolicy": "Background"});
+        match self.json(Method::DELETE, &path_of(object), Some(&options)).await {
+            Ok(_) | Err(ClusterError::Refused { code: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last lines that a container wrote; none if they cannot be had.
+    pub async fn last_lines(&self, namespace: &str, pod: &str, container: &str, previous: bool) -> Vec<String> {
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines=5&previous={previous}"
+        );
+        let Ok(request) = Request::get(path).body(Bytes::new()) else { return Vec::new() };
+        let Ok(answer) = self.send(request).await else { return Vec::new() };
+        match read(answer).await {
+            Ok((StatusCode::OK, bytes)) => {
+                String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The status and the whole body of an answer.
+pub async fn read(answer: Response<Body>) -> Result<(StatusCode, Bytes), ClusterError> {
+    let status = answer.status();
+    let limited = http_body_util::Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
+    let body = limited.collect().await.map_err(|error| ClusterError::Unreachable(error.to_string()))?;
+    Ok((status, body.to_bytes()))
+}
