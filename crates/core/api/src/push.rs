@@ -38,8 +38,10 @@ pub struct Push {
     pub at: Timestamp,
     /// Who pushed, e.g. `admin`.
     pub pusher: String,
-    /// What was said to the pusher about the workflows of this commit once they were read:
-    /// errors in the files, or why nothing started. Empty until then.
+    /// What is wrong in the workflow files of this commit, as it is shown to the pusher.
+    #[serde(default)]
+    pub errors: Vec<String>,
+    /// Why workflows of this commit did not start, in words.
     #[serde(default)]
     pub notes: Vec<String>,
     /// The numbers of the runs that this push started; `None` until the workflows were read.

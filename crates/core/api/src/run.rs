@@ -67,6 +67,9 @@ pub struct Run {
     /// Set by whoever wants the run to end; the executor sees it and stops the jobs.
     #[serde(default)]
     pub cancel: bool,
+    /// Runs of one project in one group follow each other.
+    #[serde(default)]
+    pub concurrency: Option<String>,
     /// The state machine of the run, opaque to all but the pipeline service.
     #[serde(default)]
     pub machine: serde_json::Value,

@@ -71,12 +71,12 @@ impl Thread {
         let succeeded = |run: &Run| {
             matches!(run.conclusion, Some(Conclusion::Success | Conclusion::Skipped))
         };
+        let refused = self.pushes.iter().any(|push| !push.errors.is_empty());
         if self.runs.is_empty() {
             // A file that could not be read starts no run, and is not a success.
-            let refused = self.pushes.iter().any(|push| !push.notes.is_empty());
             return if refused { Outcome::RunFailed } else { Outcome::NoRun };
         }
-        if !self.runs.iter().all(succeeded) {
+        if refused || !self.runs.iter().all(succeeded) {
             return Outcome::RunFailed;
         }
         if self.releases.iter().any(|it| state_of(it) == ReleaseState::Healthy) {
@@ -90,7 +90,8 @@ impl Thread {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for push in &self.pushes {
-            lines.extend(push.notes.iter().flat_map(|note| note.lines().map(str::to_owned)));
+            let told = push.errors.iter().chain(&push.notes);
+            lines.extend(told.flat_map(|text| text.lines().map(str::to_owned)));
         }
         for run in &self.runs {
             lines.push(format!("run {}  {}  {}", run.id, run.name, run.commit.short()));

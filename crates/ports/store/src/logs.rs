@@ -76,6 +76,7 @@ pub struct Logs {
 /// Appends to one log; at most one exists per log.
 pub struct LogWriter {
     name: LogName,
+    last: Option<LogLine>,
     file: fs::File,
     length: watch::Sender<u64>,
     logs: Logs,
@@ -100,10 +101,8 @@ impl Logs {
         Self { folder: folder.into(), blobs, growing: Arc::default() }
     }
 
-    /// Opens a log for appending, and gives the last line that it holds.
-    ///
-    /// Half a line that a crash left is cut off.
-    pub async fn writer(&self, name: &LogName) -> Result<(LogWriter, Option<LogLine>), LogError> {
+    /// Opens a log for appending; half a line that a crash left is cut off.
+    pub async fn writer(&self, name: &LogName) -> Result<LogWriter, LogError> {
         let path = name.path(&self.folder);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).await?;
@@ -115,7 +114,7 @@ impl Logs {
         file.seek(io::SeekFrom::End(0)).await?;
         let length = watch::Sender::new(whole);
         self.lock().insert(name.clone(), length.subscribe());
-        Ok((LogWriter { name: name.clone(), file, length, logs: self.clone() }, last))
+        Ok(LogWriter { name: name.clone(), last, file, length, logs: self.clone() })
     }
 
     /// The lines of a log from the first on; ends when the log is whole.
@@ -136,12 +135,26 @@ impl Logs {
         Ok(follow_file(file, growing))
     }
 
+    /// Removes the file of a log, after a record names its blob; none there is fine.
+    pub async fn discard(&self, name: &LogName) -> Result<(), LogError> {
+        self.lock().remove(name);
+        match fs::remove_file(name.path(&self.folder)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LogName, watch::Receiver<u64>>> {
         self.growing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LogWriter {
+    /// The last line that the log holds.
+    pub fn last(&self) -> Option<&LogLine> {
+        self.last.as_ref()
+    }
+
     /// Appends lines; followers see them when this returns.
     pub async fn append(&mut self, lines: &[LogLine]) -> Result<(), LogError> {
         let mut text = Vec::new();
@@ -152,23 +165,18 @@ impl LogWriter {
         }
         self.file.write_all(&text).await?;
         self.file.flush().await?;
+        self.last = lines.last().cloned().or(self.last.take());
         self.length.send_modify(|length| *length += text.len() as u64);
         Ok(())
     }
 
-    /// Turns the log into a blob; the file goes when [`LogWriter::discard_file`] is called.
+    /// Turns the log into a blob; the file stays until [`Logs::discard`].
     pub async fn seal(&mut self) -> Result<Digest, LogError> {
         self.file.sync_all().await?;
         let file = fs::File::open(self.name.path(&self.logs.folder)).await?;
         let stream = tokio_stream(file);
         let (digest, _) = self.logs.blobs.put(stream).await?;
         Ok(digest)
-    }
-
-    /// Removes the file, after the record that names the blob is written.
-    pub async fn discard_file(self) -> Result<(), LogError> {
-        self.logs.lock().remove(&self.name);
-        Ok(fs::remove_file(self.name.path(&self.logs.folder)).await?)
     }
 }
 
@@ -282,8 +290,8 @@ mod tests {
         let blobs = Arc::new(crate::MemoryBlobs::default());
         let logs = Logs::open(folder.path(), blobs);
         let name = LogName::new(&"shop#1".parse().expect("a run"), "build (1, ../x)");
-        let (mut writer, last) = logs.writer(&name).await.expect("writer");
-        assert_eq!(last, None);
+        let mut writer = logs.writer(&name).await.expect("writer");
+        assert_eq!(writer.last(), None);
         writer.append(&[line("one")]).await.expect("append");
 
         let mut live = logs.follow(&name, None).await.expect("follow");
@@ -292,7 +300,8 @@ mod tests {
         assert_eq!(live.next().await.expect("a line").expect("read"), line("two"));
 
         let digest = writer.seal().await.expect("seal");
-        writer.discard_file().await.expect("discard");
+        drop(writer);
+        logs.discard(&name).await.expect("discard");
         assert!(live.next().await.is_none());
         let after = logs.follow(&name, Some(digest)).await.expect("follow");
         let texts: Vec<_> = after.map(|line| line.expect("read").text).collect().await;
@@ -304,14 +313,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let logs = Logs::open(folder.path(), Arc::new(crate::MemoryBlobs::default()));
         let name = LogName::new(&"shop#1".parse().expect("a run"), "build");
-        let (mut writer, _) = logs.writer(&name).await.expect("writer");
+        let mut writer = logs.writer(&name).await.expect("writer");
         writer.append(&[line("one")]).await.expect("append");
         drop(writer);
         let path = name.path(folder.path());
         let mut text = std::fs::read(&path).expect("read");
         text.extend_from_slice(b"{\"at\":\"2026");
         std::fs::write(&path, text).expect("write");
-        let (_, last) = logs.writer(&name).await.expect("writer");
-        assert_eq!(last, Some(line("one")));
+        let writer = logs.writer(&name).await.expect("writer");
+        assert_eq!(writer.last(), Some(&line("one")));
     }
 }

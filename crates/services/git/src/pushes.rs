@@ -52,6 +52,7 @@ pub async fn record(
             author,
             at: store::now(),
             pusher: pusher.to_owned(),
+            errors: Vec::new(),
             notes: Vec::new(),
             runs: None,
         };

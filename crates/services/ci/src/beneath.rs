@@ -1,0 +1,87 @@
+//! Files in folders that a job can write to, reached without following what the job planted.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::fd::{AsFd, OwnedFd},
+    path::{Component, Path},
+};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+
+/// Never leave the folder, never follow a link: a job may have made any.
+const RESOLVE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
+
+fn open(folder: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::openat2(folder, path, flags | OFlags::CLOEXEC, mode, RESOLVE)?)
+}
+
+fn open_root(folder: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Writes `bytes` to `path` beneath `folder`, making folders as needed.
+pub fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut place = open_root(folder)?;
+    let parts: Vec<_> = path.components().collect();
+    let Some((Component::Normal(name), parents)) = parts.split_last() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no file name"));
+    };
+    for parent in parents {
+        let Component::Normal(parent) = parent else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no plain path"));
+        };
+        match rustix::fs::mkdirat(&place, *parent, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        place = open(&place, Path::new(parent), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    let file = open(&place, Path::new(name), flags, Mode::from_raw_mode(0o755))?;
+    File::from(file).write_all(bytes)
+}
+
+/// The text of `path` beneath `folder`, at most `limit_bytes`; empty if it is not there.
+pub fn read(folder: &Path, path: &Path, limit_bytes: u64) -> io::Result<String> {
+    let place = open_root(folder)?;
+    // A pipe that the job made must not block the server.
+    let file = match open(&place, path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(error) => return Err(error),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit_bytes} bytes")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_a_job_lead_nowhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (inside, outside) = (folder.path().join("in"), folder.path().join("secret"));
+        std::fs::create_dir(&inside).expect("a folder");
+        std::fs::write(&outside, "secret").expect("write");
+        std::os::unix::fs::symlink(&outside, inside.join("link")).expect("link");
+        std::os::unix::fs::symlink(folder.path(), inside.join("up")).expect("link");
+        assert!(read(&inside, Path::new("link"), 100).is_err());
+        assert!(read(&inside, Path::new("up/secret"), 100).is_err());
+        assert!(read(&inside, Path::new("../secret"), 100).is_err());
+        assert!(write(&inside, Path::new("up/new"), b"x").is_err());
+        assert!(write(&inside, Path::new("link"), b"x").is_err());
+        write(&inside, Path::new("a/b"), b"text").expect("write");
+        assert_eq!(read(&inside, Path::new("a/b"), 100).expect("read"), "text");
+        assert_eq!(read(&inside, Path::new("none"), 100).expect("read"), "");
+        assert!(read(&inside, Path::new("a/b"), 3).is_err());
+    }
+}
