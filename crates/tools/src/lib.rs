@@ -1,0 +1,1 @@
+//! The tools that jobs call by name: `docker` and, where the machine has none, `kubectl`.
