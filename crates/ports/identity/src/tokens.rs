@@ -12,9 +12,15 @@ use std::{
 
 use access::Principal;
 use api::Record;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use names::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Records;
+
+use crate::Seal;
+
+/// What sealed tokens begin with.
+const SEALED: &str = "lfs_";
 
 /// A token as its holder has it; never printed by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,13 +83,14 @@ impl Record for Token {
 pub struct Tokens {
     records: Arc<dyn Records>,
     admin: Secret,
+    seal: Seal,
     /// Tokens that were seen before, so that a request costs no look-up.
     known: Arc<Mutex<HashMap<Digest, Token>>>,
 }
 
 impl Tokens {
     /// Reads the owner's token from `file`, or makes one that only the owner can read.
-    pub fn open(records: Arc<dyn Records>, file: &Path) -> Result<Self, TokenError> {
+    pub fn open(records: Arc<dyn Records>, file: &Path, seal: Seal) -> Result<Self, TokenError> {
         let failed = |source| TokenError::File { path: file.display().to_string(), source };
         let admin = match std::fs::read_to_string(file) {
             Ok(text) if !text.trim().is_empty() => Secret(text.trim().to_owned()),
@@ -93,7 +100,7 @@ impl Tokens {
             }
             Err(error) => return Err(failed(error)),
         };
-        Ok(Self { records, admin, known: Arc::default() })
+        Ok(Self { records, admin, seal, known: Arc::default() })
     }
 
     /// The owner's token.
@@ -108,6 +115,22 @@ impl Tokens {
         store::put(&*self.records, &token).await?;
         self.lock().insert(token.digest, token);
         Ok(secret)
+    }
+
+    /// Makes a token that carries its principal and its end, sealed; nothing is stored, so it cannot be revoked.
+    pub fn issue_sealed(&self, principal: &Principal, expires: Timestamp) -> Result<Secret, TokenError> {
+        // Principals are plain data, which serde_json always can write.
+        let plain = serde_json::to_vec(&(principal, expires)).expect("a principal is JSON");
+        let sealed = self.seal.seal(&plain).map_err(|error| TokenError::Random(error.to_string()))?;
+        Ok(Secret(format!("{SEALED}{}", URL_SAFE_NO_PAD.encode(sealed))))
+    }
+
+    /// Who holds a token of [`Tokens::issue_sealed`], if it is one and has not ended.
+    pub fn sealed_principal(&self, text: &str) -> Option<Principal> {
+        let sealed = URL_SAFE_NO_PAD.decode(text.strip_prefix(SEALED)?).ok()?;
+        let plain = self.seal.unseal(&sealed).ok()?;
+        let (principal, expires): (Principal, Timestamp) = serde_json::from_slice(&plain).ok()?;
+        (expires > store::now()).then_some(principal)
     }
 
     /// Ends a token at once.
@@ -130,6 +153,9 @@ impl Tokens {
 
     /// Who holds `text`; `None` if it is no token or has ended.
     pub async fn principal(&self, text: &str) -> Result<Option<Principal>, TokenError> {
+        if text.starts_with(SEALED) {
+            return Ok(self.sealed_principal(text));
+        }
         // Digests are compared, so timing tells nothing about the token.
         let digest = Digest::of(text.as_bytes());
         if digest == self.admin.digest() {
@@ -172,8 +198,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let records = Arc::new(store::MemoryRecords::default());
         let file = folder.path().join("token");
-        let tokens = Tokens::open(records.clone(), &file).expect("open");
-        let again = Tokens::open(records, &file).expect("open again");
+        let seal = Seal::open(&folder.path().join("key")).expect("seal");
+        let tokens = Tokens::open(records.clone(), &file, seal.clone()).expect("open");
+        let again = Tokens::open(records, &file, seal).expect("open again");
         assert_eq!(again.admin(), tokens.admin());
         let admin = tokens.principal(tokens.admin().reveal()).await.expect("look up");
         assert_eq!(admin, Some(Principal::Admin));
@@ -187,6 +214,14 @@ mod tests {
         let ended = tokens.issue(pod, Duration::ZERO).await.expect("issue");
         assert_eq!(tokens.principal(ended.reveal()).await.expect("look up"), None);
         assert_eq!(tokens.principal("lf_guess").await.expect("look up"), None);
+        let sealed = |seconds| {
+            let expires = store::now() + Duration::from_secs(seconds);
+            tokens.issue_sealed(&Principal::Admin, expires).expect("issue")
+        };
+        let live = again.principal(sealed(60).reveal()).await.expect("look up");
+        assert_eq!(live, Some(Principal::Admin));
+        assert_eq!(tokens.principal(sealed(0).reveal()).await.expect("look up"), None);
+        assert_eq!(tokens.principal("lfs_AAAA").await.expect("look up"), None);
         assert_eq!(format!("{ended:?}"), "Secret(***)");
     }
 }

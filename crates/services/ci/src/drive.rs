@@ -303,12 +303,13 @@ impl Driver {
                 }
                 None => self.lost(step.job, step.attempt),
             },
-            Effect::StopStep { step, why } => {
-                if let Some(place) = self.places.jobs.get(&step.job) {
+            Effect::StopStep { step, why } => match self.places.jobs.get(&step.job) {
+                Some(place) => {
                     let place = place.clone();
-                    self.tasks.spawn(async move { steps::stop(&ci, &place, step, why).await });
+                    self.tasks.spawn(async move { steps::stop(&ci, &place, step, why, &out).await });
                 }
-            }
+                None => self.lost(step.job, step.attempt),
+            },
             Effect::FinishJob(end) => {
                 let place = self.places.jobs.get(&end.job).cloned();
                 let id = self.id.clone();

@@ -155,7 +155,7 @@ async fn lost(step: &StepKey, reason: &str, out: &mpsc::Sender<Report>) {
 }
 
 /// Interrupts the step, then terminates, then kills it, as GitHub's runner does.
-pub async fn stop(ci: &Ci, place: &JobPlace, step: StepKey, why: StopReason) {
+pub async fn stop(ci: &Ci, place: &JobPlace, step: StepKey, why: StopReason, out: &mpsc::Sender<Report>) {
     let text = match why {
         StopReason::Cancelled => "##[error]The operation was cancelled.",
         StopReason::StepTimeout => "##[error]The step is over its time.",
@@ -167,7 +167,12 @@ pub async fn stop(ci: &Ci, place: &JobPlace, step: StepKey, why: StopReason) {
     for (signal, patience) in
         [(Signal::INT, interrupt), (Signal::TERM, terminate), (Signal::KILL, terminate)]
     {
-        let Ok(attached) = ci.sandbox.attach(&place.sandbox, &name).await else { return };
+        let Ok(attached) = ci.sandbox.attach(&place.sandbox, &name).await else {
+            // Nobody else can tell the end of a step that has no process.
+            let report = StepReport::new(StepEnd::Killed(signal.0));
+            let _ = out.send(Report::Event(Event::StepFinished { step, report })).await;
+            return;
+        };
         match ci.sandbox.stop(&place.sandbox, Target::Process(name.clone(), signal)).await {
             Ok(()) => {}
             Err(error) => {

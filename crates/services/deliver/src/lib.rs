@@ -11,17 +11,16 @@ mod kube_api;
 mod releases;
 mod rollback;
 mod routes;
-mod seal;
 mod snapshot;
 mod target;
 
 use std::sync::Arc;
 
 use axum::Router;
+use identity::Seal;
 use store::{Blobs, Records};
 
 pub use judge::JudgeError;
-pub use seal::{Seal, SealError};
 
 use crate::kube_api::KubeApi;
 

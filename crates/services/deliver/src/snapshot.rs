@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use api::ObjectRef;
+use identity::{Seal, SealError};
 use names::Digest;
 use serde_json::Value;
 use store::{BlobError, Blobs};
 
-use crate::{Seal, SealError};
 
 /// An object of the API is at most 1.5 MiB; sealing adds little.
 const OBJECT_BYTES_MAX: u64 = 4 * 1024 * 1024;
