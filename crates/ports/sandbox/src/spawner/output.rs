@@ -1,0 +1,208 @@
+//! Takes the output of processes and writes it into their log files.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rustix::fs::FallocateFlags;
+
+use crate::log::{self, KEPT_BYTES, LONGEST_LINE, Stream};
+
+/// Bytes taken from one pipe before others get their turn.
+const TURN: usize = 64 * 1024;
+
+/// Blocks are freed in pieces of this size, at the front of a log that is too long.
+const PIECE: u64 = 1024 * 1024;
+
+/// One log file and the pipes that feed it.
+pub struct Output {
+    file: File,
+    length: u64,
+    freed: u64,
+    stdout: Source,
+    stderr: Source,
+}
+
+struct Source {
+    pipe: Option<OwnedFd>,
+    /// The start of a line whose end has not come yet.
+    line: Vec<u8>,
+}
+
+/// What reading a pipe came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Some,
+    Nothing,
+    End,
+}
+
+impl Output {
+    pub fn create(path: &Path, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Self> {
+        let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
+        let source = |pipe| Source { pipe: Some(pipe), line: Vec::new() };
+        Ok(Self { file, length: 0, freed: 0, stdout: source(stdout), stderr: source(stderr) })
+    }
+
+    pub fn pipe(&self, stream: Stream) -> Option<&OwnedFd> {
+        if stream == Stream::Stdout { self.stdout.pipe.as_ref() } else { self.stderr.pipe.as_ref() }
+    }
+
+    fn source(&mut self, stream: Stream) -> &mut Source {
+        if stream == Stream::Stdout { &mut self.stdout } else { &mut self.stderr }
+    }
+
+    /// Moves at most one turn's worth of bytes from a pipe to the file.
+    pub fn take(&mut self, stream: Stream) -> Taken {
+        let mut buffer = [0; TURN];
+        let Some(pipe) = &self.source(stream).pipe else { return Taken::End };
+        match rustix::io::read(pipe, &mut buffer) {
+            Ok(0) => {
+                self.flush(stream);
+                self.source(stream).pipe = None;
+                Taken::End
+            }
+            Ok(count) => {
+                self.write(stream, &buffer[..count]);
+                Taken::Some
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Taken::Nothing,
+            Err(_) => {
+                self.source(stream).pipe = None;
+                Taken::End
+            }
+        }
+    }
+
+    /// Takes what is there now, at the end of a process. A process it left behind may go on writing, so
+    /// there is a limit.
+    pub fn drain(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            for _ in 0..32 {
+                if self.take(stream) != Taken::Some {
+                    break;
+                }
+            }
+            self.flush(stream);
+        }
+    }
+
+    fn flush(&mut self, stream: Stream) {
+        let line = std::mem::take(&mut self.source(stream).line);
+        if !line.is_empty() {
+            let mut entry = Vec::new();
+            log::write(&mut entry, &time(SystemTime::now()), stream, false, &line);
+            self.append(&entry);
+        }
+    }
+
+    fn write(&mut self, stream: Stream, mut bytes: &[u8]) {
+        let time = time(SystemTime::now());
+        let mut entries = Vec::with_capacity(bytes.len() * 2);
+        let source = self.source(stream);
+        while !bytes.is_empty() {
+            let room = LONGEST_LINE - source.line.len();
+            match bytes.iter().take(room).position(|byte| *byte == b'\n') {
+                Some(end) => {
+                    source.line.extend_from_slice(&bytes[..end]);
+                    log::write(&mut entries, &time, stream, false, &source.line);
+                    source.line.clear();
+                    bytes = &bytes[end + 1..];
+                }
+                None if bytes.len() >= room => {
+                    source.line.extend_from_slice(&bytes[..room]);
+                    log::write(&mut entries, &time, stream, true, &source.line);
+                    source.line.clear();
+                    bytes = &bytes[room..];
+                }
+                None => {
+                    source.line.extend_from_slice(bytes);
+                    bytes = &[];
+                }
+            }
+        }
+        self.append(&entries);
+    }
+
+    fn append(&mut self, entries: &[u8]) {
+        // A full disk must not stop the process: its output is lost, as it would be on a terminal.
+        if self.file.write_all(entries).is_ok() {
+            self.length += entries.len() as u64;
+        }
+        if self.length - self.freed > KEPT_BYTES + PIECE {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            match rustix::fs::fallocate(&self.file, flags, self.freed, PIECE) {
+                Ok(()) => self.freed += PIECE,
+                // Without holes the only way to a limit is to start again.
+                Err(_) => {
+                    if self.file.set_len(0).is_ok() {
+                        (self.length, self.freed) = (0, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// RFC 3339 with nanoseconds, in UTC.
+fn time(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Days to a date in the Gregorian calendar, by eras of 400 years that start in March.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:09}Z", since.subsec_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_rfc_3339() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000000007Z"),
+            (951_827_696, "2000-02-29T12:34:56.000000007Z"),
+            (1_795_305_600, "2026-11-22T00:00:00.000000007Z"),
+        ] {
+            assert_eq!(time(UNIX_EPOCH + Duration::new(seconds, 7)), expected);
+        }
+    }
+
+    #[test]
+    fn long_lines_are_split_and_the_front_of_a_flood_is_freed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("x.log");
+        let pipe = || rustix::pipe::pipe().expect("a pipe").0;
+        let mut output = Output::create(&path, pipe(), pipe()).expect("create");
+        output.write(Stream::Stdout, &[b'x'; LONGEST_LINE + 5]);
+        output.write(Stream::Stderr, b"short\nopen");
+        output.flush(Stream::Stdout);
+        output.flush(Stream::Stderr);
+        let lines = log::read_from(&path, 0).expect("read");
+        let found: Vec<_> = lines.iter().map(|line| (line.stream, line.partial, line.bytes.len())).collect();
+        let (out, err) = (Stream::Stdout, Stream::Stderr);
+        assert_eq!(found, [(out, true, LONGEST_LINE), (err, false, 5), (out, false, 5), (err, false, 4)]);
+
+        let line = [[b'y'; 1023].as_slice(), b"\n"].concat();
+        while output.length < KEPT_BYTES + 4 * PIECE {
+            output.write(Stream::Stdout, &line.repeat(256));
+        }
+        let lines = log::read_from(&path, 0).expect("read");
+        assert!(output.freed > 0 && lines.iter().all(|line| line.bytes.len() == 1023));
+        assert!(log::tail(&path, 3).expect("tail").len() == 3);
+    }
+}

@@ -1,0 +1,110 @@
+//! What is kept on disk about a sandbox: `record.json`, and per process a log and a status.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use names::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Exit, ProcessName, ProcessStatus, SandboxId, Status, cgroups::Leaf};
+
+/// Sandboxes live below this folder of the state folder.
+pub const FOLDER: &str = "s";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub labels: BTreeMap<String, String>,
+    pub started: Timestamp,
+    pub cgroups: Leaf,
+    /// The built-in first process runs; it is not told as a process.
+    pub idle: bool,
+}
+
+/// One process; written at its start, and again at its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProcessRecord {
+    pub started: Timestamp,
+    pub logged: bool,
+    pub exit: Option<Exit>,
+}
+
+pub fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+pub fn log_path(folder: &Path, name: &ProcessName) -> PathBuf {
+    folder.join(format!("{name}.log"))
+}
+
+pub fn write_record(folder: &Path, record: &Record) -> io::Result<()> {
+    write(&folder.join("record.json"), record)
+}
+
+pub fn write_process(folder: &Path, name: &ProcessName, record: &ProcessRecord) -> io::Result<()> {
+    write(&folder.join(format!("{name}.status")), record)
+}
+
+pub fn remove_process(folder: &Path, name: &ProcessName) {
+    let _ = fs::remove_file(folder.join(format!("{name}.status")));
+    let _ = fs::remove_file(log_path(folder, name));
+}
+
+/// Whole or not at all. Not synced to the disk: with the machine everything inside is gone as well, and a
+/// status that is missing or broken then is told as lost, which is what it is.
+fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, serde_json::to_vec(value)?)?;
+    fs::rename(&new, path)
+}
+
+/// Everything an earlier spawner left; processes without an end are lost.
+pub fn read_all(state: &Path) -> Vec<(Record, Status)> {
+    let Ok(entries) = fs::read_dir(state.join(FOLDER)) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| read_one(&entry.path())).collect()
+}
+
+fn read_one(folder: &Path) -> Option<(Record, Status)> {
+    let id: SandboxId = folder.file_name()?.to_str()?.parse().ok()?;
+    let Some(record) = read::<Record>(&folder.join("record.json")) else {
+        // The spawner died before the first process was made: nobody was told of this sandbox.
+        let _ = fs::remove_dir_all(folder);
+        return None;
+    };
+    let mut processes = Vec::new();
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let file = entry.file_name();
+        let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".status")) else { continue };
+        let Ok(name) = name.parse::<ProcessName>() else { continue };
+        let read = read(&entry.path());
+        let known = read.is_some();
+        let mut process =
+            read.unwrap_or(ProcessRecord { started: record.started, logged: log_path(folder, &name).exists(), exit: None });
+        if process.exit.is_none() || !known {
+            process.exit = Some(lost(process.started));
+            let _ = write_process(folder, &name, &process);
+        }
+        let log = process.logged.then(|| log_path(folder, &name));
+        processes.push(ProcessStatus { name, started: process.started, log, exit: process.exit });
+    }
+    let main = processes.iter().find(|process| process.name == ProcessName::main()).and_then(|main| main.exit.clone());
+    let status = Status {
+        id,
+        labels: record.labels.clone(),
+        started: record.started,
+        exit: Some(main.unwrap_or_else(|| lost(record.started))),
+        processes,
+    };
+    Some((record, status))
+}
+
+pub fn lost(started: Timestamp) -> Exit {
+    Exit { code: 137, signal: Some(libc::SIGKILL), oom_killed: false, lost: true, started, finished: now() }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
