@@ -1,3 +1,44 @@
-//! The project's own tasks: test, bench, tidy, conformance, dist.
+//! The project's own tasks: test, tidy, bench, dist.
+//!
+//! `cargo xtask test` is what continuous integration runs; its last line is the
+//! totals. Everything a task makes lies below `target/`.
 
-fn main() {}
+mod bench;
+mod dist;
+mod program;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own tasks
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand, Debug)]
+enum Task {
+    Test(test::TestArgs),
+    Tidy(tidy::TidyArgs),
+    Bench(bench::BenchArgs),
+    Dist,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Test(args) => test::run(&args),
+        Task::Tidy(args) => tidy::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::Dist => dist::run(),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -3,6 +3,7 @@
 mod cli;
 mod client;
 mod data;
+mod demo;
 mod server;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};

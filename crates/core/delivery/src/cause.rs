@@ -146,10 +146,22 @@ fn ended(pod: &Value, status: &Value, sight: &Sight) -> Option<Trouble> {
     let message = text(end, "/message");
     evidence.extend((!message.is_empty()).then(|| message.to_owned()));
     let lines = sight.last_lines(pod_name, container);
-    evidence.extend(lines.iter().map(|line| format!("last output: {line}")));
+    evidence.extend(last_output(lines));
     let summary = format!("{place} ends soon after its start");
     let help = ["landfall explain RELEASE shows its last output; kubectl logs --previous shows all of it"];
     Some(Trouble { weight: 7, hope, cause: cause("LF-D0102", summary, evidence, &help) })
+}
+
+/// The last lines, each told once: a probe often writes the same line again and again.
+fn last_output(lines: &[String]) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    for line in lines {
+        let line = format!("last output: {line}");
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    told
 }
 
 fn exit_meaning(code: i64) -> String {
@@ -172,9 +184,7 @@ fn not_ready(pod: &Value, status: &Value, sight: &Sight) -> Option<Trouble> {
     let warnings = sight.warnings(pod_name);
     let probe = warnings.iter().rev().find(|(reason, _)| *reason == "Unhealthy")?;
     let mut evidence = vec![probe.1.to_owned()];
-    evidence.extend(
-        sight.last_lines(pod_name, container).iter().map(|line| format!("last output: {line}")),
-    );
+    evidence.extend(last_output(sight.last_lines(pod_name, container)));
     let summary = format!("container `{container}` of pod {pod_name} runs, but is not ready");
     let help = ["compare the probe's path and port with what the program serves"];
     Some(Trouble { weight: 5, hope: Hope::UntilDeadline, cause: cause("LF-D0103", summary, evidence, &help) })

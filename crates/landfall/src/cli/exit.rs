@@ -17,6 +17,8 @@ pub const TIMEOUT: u8 = 7;
 /// Landfall's fault or the machine's, not the user's.
 pub const INFRASTRUCTURE: u8 = 9;
 pub const ROLLED_BACK: u8 = 10;
+/// Ctrl-C, as shells tell it.
+pub const INTERRUPTED: u8 = 130;
 
 /// Prints an error with its causes, and gives the code that tells its kind.
 pub fn report(error: &anyhow::Error) -> ExitCode {

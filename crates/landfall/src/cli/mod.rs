@@ -1,10 +1,28 @@
 //! The command line: one file per command.
 
+mod ago;
+mod cancel;
+mod demo;
+mod doctor;
 mod down;
 mod exit;
-mod output;
+mod explain;
+mod image;
+mod lint;
+mod logs;
+pub(crate) mod output;
+mod pipe;
+mod progress;
+mod ps;
+mod rollback;
+mod run_name;
+mod runs;
 mod status;
+mod step_cause;
+mod thread_answer;
+mod trace;
 mod up;
+mod watch;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -26,9 +44,21 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::DemoArgs),
     Up(up::UpArgs),
     Down(down::DownArgs),
     Status(status::StatusArgs),
+    Watch(watch::WatchArgs),
+    Ps(ps::PsArgs),
+    Runs(runs::RunsArgs),
+    Logs(logs::LogsArgs),
+    Trace(trace::TraceArgs),
+    Explain(explain::ExplainArgs),
+    Rollback(rollback::RollbackArgs),
+    Cancel(cancel::CancelArgs),
+    Image(image::ImageArgs),
+    Doctor(doctor::DoctorArgs),
+    Lint(lint::LintArgs),
 }
 
 /// What every command gets.
@@ -53,6 +83,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
         }
     };
+    if !matches!(cli.command, Command::Up(_) | Command::Demo(_)) {
+        pipe::end_with_reader();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -72,8 +105,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::demo(args, context).await,
         Command::Up(args) => up::up(args, context).await,
         Command::Down(args) => down::down(args, context).await,
         Command::Status(args) => status::status(args, context),
+        Command::Watch(args) => watch::watch(args, context).await,
+        Command::Ps(args) => ps::ps(args, context).await,
+        Command::Runs(args) => runs::runs(args, context).await,
+        Command::Logs(args) => logs::logs(args, context).await,
+        Command::Trace(args) => trace::trace(args, context).await,
+        Command::Explain(args) => explain::explain(args, context).await,
+        Command::Rollback(args) => rollback::rollback(args, context).await,
+        Command::Cancel(args) => cancel::cancel(args, context).await,
+        Command::Image(args) => image::image(args, context).await,
+        Command::Doctor(args) => doctor::doctor(args, context),
+        Command::Lint(args) => lint::lint(args),
     }
 }

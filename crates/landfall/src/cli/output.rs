@@ -7,6 +7,7 @@ use serde::Serialize;
 pub enum Output {
     /// Columns for people
     #[default]
+    #[value(alias = "text")]
     Table,
     /// JSON; fields are only ever added
     Json,

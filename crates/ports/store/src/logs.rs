@@ -125,6 +125,23 @@ impl Logs {
             return Ok(parse(self.blobs.get(digest, None).await?));
         }
         let growing = self.lock().get(name).cloned();
+        self.read_file(name, growing).await
+    }
+
+    /// The lines that a log holds by now; `sealed` as for [`Logs::follow`].
+    pub async fn so_far(&self, name: &LogName, sealed: Option<Digest>) -> Result<LogLines, LogError> {
+        match sealed {
+            Some(digest) => Ok(parse(self.blobs.get(digest, None).await?)),
+            None => self.read_file(name, None).await,
+        }
+    }
+
+    /// Without `growing` the lines end where the file does.
+    async fn read_file(
+        &self,
+        name: &LogName,
+        growing: Option<watch::Receiver<u64>>,
+    ) -> Result<LogLines, LogError> {
         let file = match fs::File::open(name.path(&self.folder)).await {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -293,6 +310,9 @@ mod tests {
         let mut writer = logs.writer(&name).await.expect("writer");
         assert_eq!(writer.last(), None);
         writer.append(&[line("one")]).await.expect("append");
+        let so_far = logs.so_far(&name, None).await.expect("so far");
+        let texts: Vec<_> = so_far.map(|line| line.expect("read").text).collect().await;
+        assert_eq!(texts, ["one"]);
 
         let mut live = logs.follow(&name, None).await.expect("follow");
         assert_eq!(live.next().await.expect("a line").expect("read"), line("one"));

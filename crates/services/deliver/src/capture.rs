@@ -44,6 +44,12 @@ pub async fn handle(
     if let Err(message) = allowed(&principal, request.method(), target.as_ref()) {
         return status(StatusCode::FORBIDDEN, "Forbidden", &message);
     }
+    if let Principal::Job { project, .. } = &principal
+        && let Err(error) = deliver.ensure_namespace(project).await
+    {
+        let message = format!("the namespace of the project cannot be made: {error}");
+        return status(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", &message);
+    }
     let answered = match target {
         Some(target) if writes_objects(&request, &target) => {
             write(&deliver, &principal, &target, request).await

@@ -14,15 +14,20 @@ mod routes;
 mod snapshot;
 mod target;
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use api::ObjectRef;
 use axum::Router;
 use identity::Seal;
+use names::ProjectName;
 use store::{Blobs, Records};
 
 pub use judge::JudgeError;
 
-use crate::kube_api::KubeApi;
+use crate::kube_api::{ClusterError, KubeApi};
 
 /// What the deploy service works with.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub struct Deliver {
     images: Arc<oci::Images>,
     snapshots: snapshot::Snapshots,
     node_registry: Option<String>,
+    /// Namespaces of projects that are known to be there.
+    namespaces: Arc<Mutex<HashSet<ProjectName>>>,
 }
 
 impl Deliver {
@@ -45,7 +52,7 @@ impl Deliver {
     ) -> Self {
         let snapshots = snapshot::Snapshots::new(blobs, seal);
         let cluster = KubeApi::new(client);
-        Self { records, cluster, images, snapshots, node_registry: None }
+        Self { records, cluster, images, snapshots, node_registry: None, namespaces: Arc::default() }
     }
 
     /// Names images by the registry at `prefix`, because the cluster cannot reach our own.
@@ -57,6 +64,31 @@ impl Deliver {
     /// The Kubernetes API as a job sees it: any path, the principal decides.
     pub fn cluster_router(&self) -> Router {
         Router::new().fallback(capture::handle).with_state(self.clone())
+    }
+
+    /// Makes the namespace of a project if it is not there.
+    async fn ensure_namespace(&self, project: &ProjectName) -> Result<(), ClusterError> {
+        let known = || self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(project) {
+            return Ok(());
+        }
+        let namespace = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            plural: "namespaces".to_owned(),
+            namespace: None,
+            name: project.to_string(),
+        };
+        let value = serde_json::json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": project, "labels": {"landfall.dev/project": project}},
+        });
+        match self.cluster.create(&namespace, &value).await {
+            Ok(_) | Err(ClusterError::Refused { code: 409, .. }) => {}
+            Err(error) => return Err(error),
+        }
+        known().insert(project.clone());
+        Ok(())
     }
 
     /// The service's own routes below `/landfall/v1`.

@@ -157,6 +157,11 @@ impl Place {
             .map(|field| self.at(field))
     }
 
+    /// The names of the fields of this object; a free map has none.
+    pub fn names(self) -> Vec<&'static str> {
+        self.target.properties.iter().flatten().map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The items of this list.
     pub fn items(self) -> Option<Self> {
         self.target.items.as_deref().map(|items| self.at(items))

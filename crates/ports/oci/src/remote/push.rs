@@ -1,7 +1,7 @@
 //! Pushing: what the registry lacks, layers first, the manifest last.
 
 use api::ImageManifest;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use image::{Descriptor, Document, MAX_MANIFEST_BYTES, media};
 use names::{Digest, ImageRef};
 use reqwest::{Body, Method, StatusCode, header};
@@ -80,8 +80,10 @@ impl Images {
             Document::Manifest(manifest) => {
                 let layers = manifest.layers.iter().filter(|it| !media::is_foreign_layer(&it.media_type));
                 let blobs = std::iter::once(&manifest.config).chain(layers);
-                let sent = futures_util::stream::iter(blobs).map(|blob| self.push_blob(session, name, blob));
-                let mut sent = sent.buffer_unordered(LAYERS_AT_ONCE);
+                // Boxed, because the compiler cannot see that a stream of bare futures may change threads.
+                let sent: Vec<BoxFuture<'_, Result<(), PushError>>> =
+                    blobs.map(|blob| self.push_blob(session, name, blob).boxed()).collect();
+                let mut sent = futures_util::stream::iter(sent).buffer_unordered(LAYERS_AT_ONCE);
                 while let Some(done) = sent.next().await {
                     done?;
                 }

@@ -1,0 +1,245 @@
+//! Chooses the home of every port and puts the services together.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use access::{Action, Principal};
+use anyhow::Context as _;
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::StatusCode,
+    middleware,
+    response::{IntoResponse as _, Response},
+};
+use deliver::Deliver;
+use identity::{Seal, Tokens};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use repo::Repositories;
+use sandbox::{Local, Sandbox as _, Signal, Target};
+use store::{Blobs, DiskBlobs, Logs, Records, SqliteRecords};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::{
+    Choice,
+    authority::Authority,
+    embedded::{Embedded, Foundation},
+    jobs,
+    kubeconfig::kubeconfig,
+};
+use crate::data::{DataFolder, Settings};
+
+/// Steps of builds that run at the same time: more than the cores of a small machine wait for disks anyway.
+const PARALLEL_STEPS: usize = 4;
+
+/// Jobs and pods get this long to end when the server stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A server's parts.
+pub struct Parts {
+    pub router: Router,
+    pub authority: Authority,
+    pub kubeconfig: Option<PathBuf>,
+    pub cluster_name: String,
+    sandbox: Local,
+    embedded: Option<Embedded>,
+    network: Option<crate::data::NetworkSettings>,
+}
+
+/// Where the spawner keeps its state.
+pub fn sandbox_folder(data: &DataFolder) -> PathBuf {
+    data.join("sandboxes")
+}
+
+/// Makes all parts and starts their work in `tasks`.
+pub async fn wire(
+    data: &DataFolder,
+    settings: &Settings,
+    choice: &Choice,
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Parts> {
+    let records: Arc<dyn Records> =
+        Arc::new(SqliteRecords::open(&data.join("records.db")).context("the record store cannot be opened")?);
+    let blobs: Arc<dyn Blobs> =
+        Arc::new(DiskBlobs::open(data.join("blobs")).context("the blob store cannot be opened")?);
+    let logs = Logs::open(data.join("logs"), blobs.clone());
+    let seal = Seal::open(&data.join("seal.key"))?;
+    let tokens = Tokens::open(records.clone(), &data.join("token"), seal.clone())?;
+    let authority = Authority::open(data.path(), settings.network.as_ref().map(|network| network.api))?;
+    let sandbox = Local::start(&sandbox_folder(data))
+        .await
+        .context("no sandbox can be made on this machine; `landfall doctor` says what it lacks")?;
+    let port = settings.port;
+    let own_hosts = vec![format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+    let images = oci::Images::open(records.clone(), blobs.clone(), data.join("images"), own_hosts)
+        .context("the image store cannot be opened")?;
+    let images = Arc::new(images);
+    let repositories = Repositories::open(data.join("git"))?;
+
+    let token = tokens.admin().reveal().to_owned();
+    let server = format!("https://127.0.0.1:{port}");
+    let (client, embedded, kubeconfig_path, cluster_name) = match &choice.kubeconfig {
+        Some(file) => {
+            let client = existing(file, choice.context.as_deref()).await?;
+            let name = format!("{} ({})", file.display(), choice.context.as_deref().unwrap_or("its current context"));
+            (client, None, None, name)
+        }
+        None => {
+            let network = settings.network.as_ref().context("the installation has no addresses for a cluster")?;
+            let foundation =
+                Foundation { data, network, port, authority: &authority, tokens: &tokens, sandbox: &sandbox, images: &images };
+            let embedded = Embedded::start(foundation, tasks, stop).await?;
+            let path = data.join("kubeconfig");
+            write_private(&path, &kubeconfig(&server, &authority.ca_pem, &token, "default").to_string())?;
+            (embedded.client("deliver"), Some(embedded), Some(path), "embedded".to_owned())
+        }
+    };
+
+    let git = git::Git::new(repositories.clone(), records.clone());
+    git.recover().await.context("pushes that were cut off cannot be taken up")?;
+    let (ca_pem, job_server) = (authority.ca_pem.clone(), server.clone());
+    let config = ci::Config {
+        folder: data.join("jobs"),
+        url: format!("http://127.0.0.1:{port}"),
+        program: std::env::current_exe().context("this program's own file cannot be found")?,
+        tools: jobs::tools(),
+        hidden: jobs::hidden(data),
+        home: jobs::home(),
+        shown_home: jobs::shown_home(),
+        env: jobs::environment(),
+        kubeconfig: Box::new(move |token, project| {
+            kubeconfig(&job_server, &ca_pem, token, project.as_str()).to_string()
+        }),
+    };
+    let ci = ci::Ci::new(config, records.clone(), logs.clone(), repositories, Arc::new(sandbox.clone()), tokens.clone());
+    let mut deliver = Deliver::new(records.clone(), blobs.clone(), client, images.clone(), seal);
+    if let Some(prefix) = &choice.registry {
+        deliver = deliver.with_registry(prefix.clone());
+    }
+    let registry = registry::Registry::open(records.clone(), blobs.clone(), data.join("uploads"))?;
+    let images_state = builder::ImagesState { images: images.clone(), records: records.clone() };
+    let builder = builder::Builder::new(builder::Config {
+        records: records.clone(),
+        blobs: blobs.clone(),
+        images,
+        sandbox: Arc::new(sandbox.clone()),
+        dir: data.join("builds"),
+        surroundings: builder::Surroundings::of_machine(&data.join("builds")),
+        parallel_steps: PARALLEL_STEPS,
+    })
+    .context("the builder cannot be started")?;
+    builder.sweep().await.context("what a killed build left cannot be removed")?;
+    let web = web::Web::new(records, logs, tokens.clone());
+
+    let clusters = kubernetes(embedded.as_ref().map(Embedded::router), deliver.cluster_router());
+    let router = web
+        .router()
+        .merge(git.router())
+        .merge(ci.router())
+        .merge(deliver.router())
+        .merge(registry::router(Arc::new(registry)))
+        .merge(builder::images_router(images_state))
+        .merge(builder::router(builder::State { builder: Arc::new(builder) }))
+        .merge(clusters)
+        .layer(middleware::from_fn_with_state(tokens, identity::authenticate));
+    tasks.spawn(async move { ci.run().await.map_err(anyhow::Error::from) });
+    tasks.spawn(async move { deliver.run().await.map_err(anyhow::Error::from) });
+    Ok(Parts {
+        router,
+        authority,
+        kubeconfig: kubeconfig_path,
+        cluster_name,
+        sandbox,
+        embedded,
+        network: settings.network.clone(),
+    })
+}
+
+async fn existing(file: &std::path::Path, context: Option<&str>) -> anyhow::Result<kube::Client> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let read = Kubeconfig::read_from(file).with_context(|| format!("the kubeconfig `{}` cannot be read", file.display()))?;
+    let config = kube::Config::from_custom_kubeconfig(read, &options)
+        .await
+        .with_context(|| format!("the kubeconfig `{}` names no usable cluster", file.display()))?;
+    let client = kube::Client::try_from(config)?;
+    client.apiserver_version().await.context("the cluster does not answer")?;
+    Ok(client)
+}
+
+fn write_private(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes()).with_context(|| format!("`{}` cannot be written", path.display()))
+}
+
+/// The paths of the Kubernetes API: what jobs do there is captured, others reach the cluster itself.
+fn kubernetes(own: Option<Router>, captured: Router) -> Router {
+    let dispatch = move |request: Request<Body>| {
+        let is_job = matches!(request.extensions().get::<Principal>(), Some(Principal::Job { .. }));
+        let target = own.clone().filter(|_| !is_job).unwrap_or_else(|| captured.clone());
+        let refused = refuse_foreign(&request, own.is_some());
+        async move {
+            match refused {
+                Some(refusal) => refusal,
+                // The router answers every request.
+                None => target.oneshot(request).await.unwrap_or_else(|never| match never {}),
+            }
+        }
+    };
+    let mut router = Router::new();
+    for root in ["/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz"] {
+        let dispatch = dispatch.clone();
+        let route = axum::routing::any(dispatch);
+        router = router.route(root, route.clone()).route(&format!("{root}/{{*path}}"), route);
+    }
+    router
+}
+
+/// Through an existing cluster's credentials only its owner and jobs may pass.
+fn refuse_foreign(request: &Request<Body>, is_embedded: bool) -> Option<Response> {
+    if is_embedded {
+        return None;
+    }
+    match request.extensions().get::<Principal>() {
+        Some(Principal::Job { .. }) | None => None,
+        Some(principal) => match access::check(principal, &Action::AdministerCluster) {
+            Ok(()) => None,
+            Err(denied) => Some((StatusCode::FORBIDDEN, denied.to_string()).into_response()),
+        },
+    }
+}
+
+/// Ends everything that runs in sandboxes, and the spawner with it.
+pub async fn end_sandboxes(sandbox: &Local) -> anyhow::Result<()> {
+    for status in sandbox.list().await? {
+        let all = Target::All { signal: Signal::TERM, grace: GRACE };
+        for target in [all, Target::Remove] {
+            match sandbox.stop(&status.id, target).await {
+                Ok(()) | Err(sandbox::Error::NoSandbox(_) | sandbox::Error::NotRunning(_)) => {}
+                Err(error) => return Err(error).context("a sandbox could not be ended"),
+            }
+        }
+    }
+    sandbox.shutdown_spawner(sandbox::Running::Kill).await.context("the spawner could not be ended")
+}
+
+impl Parts {
+    /// Ends pods and jobs, then what they ran in.
+    pub async fn shut_down(&mut self) {
+        if let Some(embedded) = &mut self.embedded {
+            embedded.shut_down().await;
+        }
+        if let Err(error) = end_sandboxes(&self.sandbox).await {
+            tracing::error!(%error, "sandboxes could not be ended");
+        }
+        if let Some(network) = &self.network
+            && let Err(error) = super::addresses::remove(network)
+        {
+            tracing::error!(%error, "the cluster's addresses could not be given back");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Runs one test binary: its output into a file, a limit on its time.
+
+use std::{
+    fs::File,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+
+use super::{
+    build::Binary,
+    verdict::{Ending, Verdict},
+};
+use crate::workspace::Layer;
+
+/// A test binary of a library is over long before this; one that is not hangs.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// The programs' tests start servers, build images and kill them a hundred times.
+const LIMIT_OF_PROGRAMS: Duration = Duration::from_secs(40 * 60);
+
+/// How often a running binary is looked at: well below what a person notices.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// What a run of one binary gave.
+pub struct Ran {
+    pub verdict: Verdict,
+    pub took: Duration,
+    pub output: String,
+}
+
+/// Runs `binary` in the given environment and keeps its output in `log`.
+pub fn run(binary: &Binary, filter: Option<&str>, environment: &Environment, log: &Path) -> anyhow::Result<Ran> {
+    let file = File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
+    let mut command = Command::new(&binary.file);
+    command.arg("--show-output").args(filter).current_dir(&binary.folder);
+    command.env("CARGO_MANIFEST_DIR", &binary.folder).env("CARGO_PKG_NAME", &binary.package);
+    environment.apply(&mut command);
+    // One file for both streams keeps their order; a group of its own can be stopped as one.
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
+    let started = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("cannot start `{}`", binary.file.display()))?;
+    let limit = if binary.layer == Layer::Program { LIMIT_OF_PROGRAMS } else { LIMIT };
+    let ending = wait(&mut child, started + limit)?;
+    let took = started.elapsed();
+    let output = std::fs::read(log).with_context(|| format!("cannot read `{}`", log.display()))?;
+    let output = String::from_utf8_lossy(&output).into_owned();
+    Ok(Ran { verdict: Verdict::read(&output, ending), took, output })
+}
+
+fn wait(child: &mut Child, deadline: Instant) -> anyhow::Result<Ending> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(match status.signal() {
+                Some(_) => Ending::Crashed,
+                None if status.success() => Ending::Succeeded,
+                None => Ending::Failed,
+            });
+        }
+        if Instant::now() >= deadline {
+            if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+                // It may have ended in this moment, which is as good.
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
+            child.wait()?;
+            return Ok(Ending::TimedOut);
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+/// What tests find around them.
+pub struct Environment {
+    pub path: std::ffi::OsString,
+    pub npm: std::path::PathBuf,
+}
+
+impl Environment {
+    fn apply(&self, command: &mut Command) {
+        command.env("PATH", &self.path).env("LANDFALL_NPM", &self.npm);
+        // An installation of the person who runs the tests is none of their business.
+        command.env_remove("LANDFALL_DATA").env_remove("KUBECONFIG").env_remove("RUST_LOG");
+    }
+}
