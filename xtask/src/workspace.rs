@@ -51,7 +51,7 @@ impl Workspace {
     /// Asks cargo.
     pub fn load() -> anyhow::Result<Self> {
         let mut command = program::cargo();
-        command.args(["metadata", "--format-version=1", "--locked"]);
+        command.args(["metadata", "--format-version=1"]);
         let text = program::output(&mut command)?;
         serde_json::from_str(&text).context("cannot read what `cargo metadata` says")
     }

@@ -57,12 +57,7 @@ impl Client {
         let body = response.text().await.unwrap_or_default();
         let told = serde_json::from_str::<Value>(&body).ok();
         let said = |key: &str| told.as_ref().and_then(|it| it.get(key)).and_then(Value::as_str);
-        let mut message = said("error").or_else(|| said("message")).unwrap_or(body.trim()).to_owned();
-        let known = told.as_ref().and_then(|it| it.get("known")).and_then(Value::as_array);
-        let known: Vec<_> = known.into_iter().flatten().filter_map(Value::as_str).collect();
-        if !known.is_empty() {
-            message.push_str(&format!("; known are {}", known.join(", ")));
-        }
+        let message = said("error").or_else(|| said("message")).unwrap_or(body.trim()).to_owned();
         bail!(Refused { status, message })
     }
 

@@ -9,7 +9,7 @@ mod docker;
 mod failure;
 mod flags;
 mod go_template;
-
+mod kubectl;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -54,7 +54,7 @@ pub fn run(name: &str, args: Vec<OsString>) -> Option<ExitCode> {
 pub async fn main(name: &str, args: &[String], console: &mut Console) -> u8 {
     let done = match name {
         "docker" => docker::main(args, console).await,
-        
+        "kubectl" => kubectl::main(args, console).await,
         _ => Err(Failure::new(format!("{name}: command not found")).with_code(127)),
     };
     let code = match done {

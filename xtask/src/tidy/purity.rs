@@ -4,10 +4,12 @@ use super::{Finding, sources::Sources};
 use crate::workspace::Workspace;
 
 /// Words that mean acting: core takes a value and returns a plan.
-const ACTS: [&str; 12] = [
+const ACTS: [&str; 14] = [
     "tokio::",
-    "async fn",
-    ".await",
+    "async ",
+    ".await;",
+    ".await?",
+    ".await.",
     "std::fs",
     "std::net",
     "std::env::var",

@@ -114,12 +114,12 @@ fn text(out: &mut String, it: &str, indent: usize, place: Place) {
     }
 }
 
-/// Multi-line text without trailing blanks or odd characters reads best as a block.
+/// Text with line breaks, but without trailing blanks or odd characters, reads best as a block.
 fn fits_block(it: &str) -> bool {
     let printable = it
         .chars()
         .all(|symbol| symbol == '\n' || (!symbol.is_control() && printable(symbol)));
-    it.trim_end_matches('\n').contains('\n')
+    it.contains('\n')
         && printable
         && !it.starts_with([' ', '\n'])
         && !it.lines().any(|line| line.ends_with(' '))

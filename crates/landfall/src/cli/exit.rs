@@ -30,7 +30,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<NotRunning>().is_some() {
+    if error.downcast_ref::<NotRunning>().is_some() || error.chain().any(|it| it.is::<reqwest::Error>()) {
         return INFRASTRUCTURE;
     }
     let Some(refused) = error.downcast_ref::<Refused>() else { return FAILED };

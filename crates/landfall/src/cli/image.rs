@@ -94,7 +94,7 @@ async fn import(args: ImportArgs, context: &Context) -> anyhow::Result<ExitCode>
             let text = |key: &str| imported[key].as_str().unwrap_or("?").to_owned();
             let layers = imported["layers"].as_u64().or(imported["layers"].as_array().map(|it| it.len() as u64)).unwrap_or_default();
             let size = size(imported["size_bytes"].as_u64().unwrap_or_default());
-            println!("imported {} from a {}: {layers} layer{}, {size}", text("name"), text("shape"), if layers == 1 { "" } else { "s" });
+            println!("imported {} from {}: {layers} layer{}, {size}", text("name"), text("shape"), if layers == 1 { "" } else { "s" });
             println!("digest   {}", text("digest"));
             println!("next     FROM {}", text("name"));
         }

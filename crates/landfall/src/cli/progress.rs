@@ -96,7 +96,9 @@ impl Progress {
         for line in fresh {
             text.push_str(&format!("{line}\x1b[K\n"));
         }
-        let width = rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |it| usize::from(it.ws_col));
+        // A terminal that does not know its width says 0.
+        let width = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|it| usize::from(it.ws_col)).filter(|it| *it > 0);
+        let width = width.unwrap_or(80);
         text.extend(running.chars().take(width.saturating_sub(1)));
         text.push_str("\x1b[K");
         self.status = running;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use names::{ProjectName, RunId};
 use serde_json::Value;
 
+use super::thread_answer::local_name;
 use crate::client::Client;
 
 /// A run as it was typed.
@@ -50,12 +51,13 @@ impl RunName {
     }
 }
 
-/// An id with a bare number of a run, `3` or `#3`, written out; four digits and more begin a commit.
+/// An id as the server knows it: the bare number of a run (`3`, `#3`) is written out, a name that
+/// only git knows here becomes its commit. Four digits and more begin a commit.
 pub async fn expand(client: &Client, id: &str) -> anyhow::Result<String> {
     let is_number = id.starts_with('#') || id.len() < 4;
     match id.parse() {
         Ok(name @ RunName::Number(_)) if is_number => Ok(name.resolve(client).await?.to_string()),
-        _ => Ok(id.to_owned()),
+        _ => Ok(local_name(id)),
     }
 }
 

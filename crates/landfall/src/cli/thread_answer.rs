@@ -34,6 +34,17 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// A name that only the repository here knows (`HEAD`, a branch) as its commit.
+pub fn local_name(text: &str) -> String {
+    let is_id = text.contains(['#', '@', ':', '/']) || (text.len() >= 4 && text.bytes().all(|it| it.is_ascii_hexdigit()));
+    if is_id || text.starts_with('-') {
+        return text.to_owned();
+    }
+    let output = std::process::Command::new("git").args(["rev-parse", "--verify", "--quiet"]).arg(format!("{text}^{{commit}}")).output();
+    let found = output.ok().filter(|it| it.status.success()).map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
+    found.unwrap_or_else(|| text.to_owned())
+}
+
 /// The thread that an id names, as the server told it and as it is read.
 pub async fn fetch(client: &Client, id: &str) -> anyhow::Result<(Value, ThreadAnswer)> {
     let told: Value = client.get(&format!("threads/{}", path_of(id))).await?;

@@ -60,7 +60,7 @@ fn lines(thread: &Thread) -> Vec<String> {
 }
 
 fn push(push: &Push, lines: &mut Vec<String>) {
-    lines.push(format!("push     {}#{} {}  {} ({}) by {}", push.project, push.number, push.git_ref, push.at.to_seconds_text(), ago(push.at), push.pusher));
+    lines.push(format!("push     {} {}  {} ({}) by {}", push.project, push.git_ref, push.at.to_seconds_text(), ago(push.at), push.pusher));
     let told = push.errors.iter().chain(&push.notes).flat_map(|it| it.lines());
     lines.extend(told.map(|it| format!("           {it}")));
 }
@@ -75,9 +75,10 @@ fn run(run: &Run, lines: &mut Vec<String>) {
         lines.push(format!("  job      {}  {state}{reason}  {}{environment}", job.name, took(job.started, job.finished)));
         for step in &job.steps {
             let state = step.conclusion.map_or_else(|| format!("{:?}", step.status).to_lowercase(), |it| it.to_string());
-            let code = step.exit_code.filter(|it| *it != 0).map(|it| format!("  exit code {it}")).unwrap_or_default();
-            let reason = step.reason.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
-            lines.push(format!("    {state:<8} {}  {}{code}{reason}", step.name, took(step.started, step.finished)));
+            let code = step.exit_code.filter(|it| *it != 0).map(|it| format!("exit code {it}"));
+            // The reason often tells the exit code, too.
+            let why = step.reason.clone().or(code).map(|it| format!("  ({it})")).unwrap_or_default();
+            lines.push(format!("    {state:<8} {}  {}{why}", step.name, took(step.started, step.finished)));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     Context, exit,
     output::{Output, OutputArgs, print_json},
     progress::{self, Progress, Screen},
-    thread_answer::{States, ThreadAnswer, is_unknown},
+    thread_answer::{States, ThreadAnswer, is_unknown, local_name},
 };
 use crate::client::Client;
 
@@ -91,17 +91,6 @@ async fn limited(timeout: Option<Duration>, work: impl Future<Output = anyhow::R
         Ok(told) => Ended::Over(told),
         Err(_) => Ended::OutOfTime,
     }
-}
-
-/// A name that only the repository here knows (`HEAD`, a branch) as its commit.
-fn local_name(text: &str) -> String {
-    let is_id = text.contains(['#', '@', ':', '/']) || (text.len() >= 4 && text.bytes().all(|it| it.is_ascii_hexdigit()));
-    if is_id || text.starts_with('-') {
-        return text.to_owned();
-    }
-    let output = std::process::Command::new("git").args(["rev-parse", "--verify", "--quiet"]).arg(format!("{text}^{{commit}}")).output();
-    let found = output.ok().filter(|it| it.status.success()).map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
-    found.unwrap_or_else(|| text.to_owned())
 }
 
 /// Follows to the last state; a server that goes and comes back is followed on.

@@ -176,7 +176,7 @@ impl Show {
         println!();
         let rows: Vec<_> = acts.iter().map(summary::row).collect();
         print_table(&summary::HEADINGS, &rows);
-        println!();
+        println!("TOOK: from the push to the first answer of the new version, or to the end of the rollback\n");
         for (number, act) in (1..).zip(acts) {
             println!("time of push {number}: {}", summary::parts(&act.told));
         }
@@ -226,7 +226,9 @@ impl Show {
             println!("  {} trace {}", self.program(), last.told.thread.commit.short());
         }
         println!("  {} ps", self.program());
-        println!("  kubectl --kubeconfig {} -n {name} get pods", self.installation.status().kubeconfig.display());
+        if setup::has_kubectl() {
+            println!("  kubectl --kubeconfig {} -n {name} get pods", self.installation.status().kubeconfig.display());
+        }
         println!("  cd {} && edit app.h, then: git commit -am 'My change' && git push landfall main", repository.display());
     }
 
@@ -241,7 +243,8 @@ impl Show {
             eprintln!("  see       {}", file.display());
         }
         if self.options.after == After::Keep {
-            eprintln!("the server still runs; stop it: {} --data {} down --purge --yes", self.program(), self.place.data().display());
+            let data = self.place.data().display();
+            eprintln!("the server still runs; stop it: {} --data {data} down --purge --yes", self.program());
         } else {
             Installation::remove(self.place.data()).await?;
         }

@@ -98,7 +98,8 @@ impl Repository {
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "Demo").env(format!("GIT_{who}_EMAIL"), "demo@example.org");
         }
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        // Ctrl-C is for the demo, which then ends everything in order.
+        command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         command
     }
 }

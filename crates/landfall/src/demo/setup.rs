@@ -36,9 +36,14 @@ pub fn check(scratch: &Path) -> Result<(), Lack> {
     links_statically(scratch)
 }
 
-fn answers(program: &str, argument: &str) -> bool {
+/// Whether the machine has a `kubectl`; the demo itself needs none.
+pub fn has_kubectl() -> bool {
+    answers("kubectl", "version --client")
+}
+
+fn answers(program: &str, arguments: &str) -> bool {
     let mut command = Command::new(program);
-    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 

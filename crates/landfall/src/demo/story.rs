@@ -194,6 +194,8 @@ impl Stage<'_> {
     fn explained(&self, push: &str, told: &Told) -> anyhow::Result<()> {
         let release = told.thread.releases.last().context("the bad commit has no release")?;
         expect(release.state == ReleaseState::RolledBack, "push 3: the release's state", "rolled back", release.state)?;
+        let left = release.leftovers.join("\n");
+        expect(left.is_empty(), "push 3: everything is taken back", "nothing left over", &left)?;
         let cause = release.cause.as_ref().context("the rolled back release tells no cause")?;
         let evidence = cause.evidence.join("\n");
         expect(evidence.contains("500"), "push 3: the evidence names the answer of the health check", "500", &evidence)?;

@@ -6,8 +6,7 @@ use access::{Action, Principal};
 use anyhow::Context as _;
 use axum::{
     Router,
-    body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::StatusCode,
     middleware,
     response::{IntoResponse as _, Response},
@@ -134,7 +133,10 @@ pub async fn wire(
     builder.sweep().await.context("what a killed build left cannot be removed")?;
     let web = web::Web::new(records, logs, tokens.clone());
 
-    let clusters = kubernetes(embedded.as_ref().map(Embedded::router), deliver.cluster_router());
+    let clusters = Clusters {
+        own: embedded.as_ref().map(Embedded::router),
+        captured: deliver.cluster_router(),
+    };
     let router = web
         .router()
         .merge(git.router())
@@ -143,7 +145,7 @@ pub async fn wire(
         .merge(registry::router(Arc::new(registry)))
         .merge(builder::images_router(images_state))
         .merge(builder::router(builder::State { builder: Arc::new(builder) }))
-        .merge(clusters)
+        .layer(middleware::from_fn_with_state(clusters, kubernetes))
         .layer(middleware::from_fn_with_state(tokens, identity::authenticate));
     tasks.spawn(async move { ci.run().await.map_err(anyhow::Error::from) });
     tasks.spawn(async move { deliver.run().await.map_err(anyhow::Error::from) });
@@ -176,31 +178,37 @@ fn write_private(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
     file.write_all(text.as_bytes()).with_context(|| format!("`{}` cannot be written", path.display()))
 }
 
-/// The paths of the Kubernetes API: what jobs do there is captured, others reach the cluster itself.
-fn kubernetes(own: Option<Router>, captured: Router) -> Router {
-    let dispatch = move |request: Request<Body>| {
-        let is_job = matches!(request.extensions().get::<Principal>(), Some(Principal::Job { .. }));
-        let target = own.clone().filter(|_| !is_job).unwrap_or_else(|| captured.clone());
-        let refused = refuse_foreign(&request, own.is_some());
-        async move {
-            match refused {
-                Some(refusal) => refusal,
-                // The router answers every request.
-                None => target.oneshot(request).await.unwrap_or_else(|never| match never {}),
-            }
-        }
-    };
-    let mut router = Router::new();
-    for root in ["/api", "/apis", "/openapi", "/version", "/healthz", "/livez", "/readyz"] {
-        let dispatch = dispatch.clone();
-        let route = axum::routing::any(dispatch);
-        router = router.route(root, route.clone()).route(&format!("{root}/{{*path}}"), route);
+/// Who answers the paths of the Kubernetes API.
+#[derive(Clone)]
+struct Clusters {
+    /// The embedded cluster itself; none where an existing one is used.
+    own: Option<Router>,
+    /// The way by which what jobs do is captured.
+    captured: Router,
+}
+
+/// The first parts of the paths that Kubernetes' clients ask for.
+const KUBERNETES_ROOTS: [&str; 7] = ["api", "apis", "openapi", "version", "healthz", "livez", "readyz"];
+
+/// Middleware: takes the paths of the Kubernetes API before they are routed.
+///
+/// What jobs do is captured; others reach the cluster itself.
+async fn kubernetes(State(clusters): State<Clusters>, request: Request, next: middleware::Next) -> Response {
+    let root = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
+    if !KUBERNETES_ROOTS.contains(&root) {
+        return next.run(request).await;
     }
-    router
+    if let Some(refusal) = refuse_foreign(&request, clusters.own.is_some()) {
+        return refusal;
+    }
+    let is_job = matches!(request.extensions().get::<Principal>(), Some(Principal::Job { .. }));
+    let target = clusters.own.filter(|_| !is_job).unwrap_or(clusters.captured);
+    // The router answers every request.
+    target.oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 
 /// Through an existing cluster's credentials only its owner and jobs may pass.
-fn refuse_foreign(request: &Request<Body>, is_embedded: bool) -> Option<Response> {
+fn refuse_foreign(request: &Request, is_embedded: bool) -> Option<Response> {
     if is_embedded {
         return None;
     }

@@ -3,19 +3,20 @@
 //! The system's `git` does the work. It runs without the user's configuration,
 //! so that nothing on the machine changes what Landfall reads.
 
-mod checkout;
 mod command;
 
 use std::path::{Path, PathBuf};
 
 use names::{CommitId, ProjectName};
 
-pub use checkout::Checkout;
 pub use command::{GitError, git_command};
 use command::{run, text};
 
 /// More changed paths than this are not listed; workflows with path filters run then.
 const CHANGED_PATHS_MAX: usize = 10_000;
+
+/// No more files of a commit are read at once: a repository with more manifests is checked in part.
+const FILES_READ_MAX: usize = 200;
 
 /// Files larger than this are not read as configuration.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -193,6 +194,34 @@ impl Repository {
             if let Some(bytes) = self.file(commit, path).await? {
                 files.push(File { path: path.to_owned(), bytes });
             }
+        }
+        Ok(files)
+    }
+
+    /// The paths of all files at `commit`, with the content of those that `wanted` names.
+    ///
+    /// Files beyond a number or a size that no configuration has are told by path alone.
+    pub async fn tree(
+        &self,
+        commit: CommitId,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Option<Vec<u8>>)>, GitError> {
+        let id = commit.to_string();
+        let listed = text(&self.path, ["ls-tree", "-r", "-z", "-l", &id]).await?;
+        let mut files = Vec::new();
+        let mut read = 0;
+        for entry in listed.split('\0').filter(|entry| !entry.is_empty()) {
+            let Some((facts, path)) = entry.split_once('\t') else { continue };
+            let facts: Vec<_> = facts.split_whitespace().collect();
+            let [_, "blob", _, size] = facts[..] else { continue };
+            let small = size.parse().unwrap_or(u64::MAX) <= FILE_BYTES_MAX;
+            let content = if small && read < FILES_READ_MAX && wanted(path) {
+                read += 1;
+                self.file(commit, path).await?
+            } else {
+                None
+            };
+            files.push((path.to_owned(), content));
         }
         Ok(files)
     }

@@ -4,7 +4,6 @@ use super::*;
 
 struct Fixture {
     _folder: tempfile::TempDir,
-    work: PathBuf,
     repository: Repository,
 }
 
@@ -30,7 +29,7 @@ async fn fixture() -> Fixture {
     }
     let target = repository.path().to_string_lossy().into_owned();
     run(&work, ["push", "--quiet", &target, "main"]).await.expect("push");
-    Fixture { _folder: folder, work, repository }
+    Fixture { _folder: folder, repository }
 }
 
 #[tokio::test]
@@ -49,6 +48,9 @@ async fn commits_files_and_changes_are_read() {
     let files = repository.files_in(*second, "ci").await.expect("files");
     assert_eq!(files, [File { path: "ci/x.yml".into(), bytes: b"on: push".to_vec() }]);
     assert_eq!(repository.files_in(*second, "no").await.expect("files"), []);
+    let tree = repository.tree(*second, |path| path.ends_with(".yml")).await.expect("tree");
+    let told: Vec<_> = tree.iter().map(|(path, read)| (path.as_str(), read.is_some())).collect();
+    assert_eq!(told, [("a", false), ("b c", false), ("ci/x.yml", true)]);
     assert_eq!(repository.file(*second, "a").await.expect("file"), Some(b"2".to_vec()));
 
     let paths = |from, to| repository.changed_paths(from, to);
@@ -56,23 +58,4 @@ async fn commits_files_and_changes_are_read() {
     assert_eq!(changed, ["a", "b c"]);
     let all = paths(CommitId::ZERO, first).await.expect("diff").expect("paths");
     assert_eq!(all, ["a", "ci/x.yml"]);
-}
-
-#[tokio::test]
-async fn a_checkout_is_a_work_tree_at_the_commit() {
-    let fixture = fixture().await;
-    let Fixture { repository, work, .. } = &fixture;
-    let commit = repository.resolve("refs/heads/main").await.expect("resolve").expect("a commit");
-    let folder = work.with_file_name("out");
-    let origin = "http://127.0.0.1/git/shop.git";
-    let what = Checkout { commit, git_ref: "refs/heads/main", depth: Some(1), origin };
-    repository.check_out(&folder, &what).await.expect("check out");
-    std::fs::write(folder.join("stray"), "").expect("write");
-    repository.check_out(&folder, &what).await.expect("check out again");
-    assert!(!folder.join("stray").exists());
-    assert_eq!(std::fs::read(folder.join("b c")).expect("read"), b"1");
-    let log = text(&folder, ["log", "--format=%s", "-5"]).await.expect("log");
-    assert_eq!(log.trim(), "change 1", "the history is one commit deep");
-    let url = text(&folder, ["remote", "get-url", "origin"]).await.expect("url");
-    assert_eq!(url.trim(), origin);
 }

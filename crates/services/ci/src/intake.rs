@@ -98,7 +98,27 @@ async fn take_up(ci: &Ci, push: &Push) -> Result<(), IntakeError> {
             Decision::Skip(why) => notes.push(format!("{} does not start: {why}", file.path)),
         }
     }
+    for found in lint(&repository, push.after).await? {
+        if !errors.contains(&found) && !notes.contains(&found) {
+            notes.push(found);
+        }
+    }
     Ok(finish(ci, push, errors, notes, runs).await?)
+}
+
+/// What is wrong in the commit's workflows, Dockerfiles and manifests, as it is shown to people.
+async fn lint(repository: &Repository, commit: CommitId) -> Result<Vec<String>, IntakeError> {
+    let mut tree = lint::Tree::default();
+    for (path, content) in repository.tree(commit, |path| lint::FileKind::of(path).is_read()).await? {
+        let text = content.and_then(|bytes| String::from_utf8(bytes).ok());
+        tree.add(path, text);
+    }
+    // Reading schemas takes a moment, and other runs must not wait for it.
+    let checked = tokio::task::spawn_blocking(move || {
+        let found = lint::check(&tree, &BUILT_IN_ACTIONS);
+        found.iter().map(|it| it.render(tree.text(&it.file).unwrap_or_default())).collect()
+    });
+    Ok(checked.await.unwrap_or_default())
 }
 
 /// Makes the run of one workflow for one push, unless a crash came after it was made.

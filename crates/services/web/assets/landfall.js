@@ -44,8 +44,9 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.ok) {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      replaceParts(fresh);
+      // A run that had no job yet has no place for a log.
       if (!document.querySelector("#log") && fresh.querySelector("#log")) location.reload();
+      replaceParts(fresh);
       follow();
     }
   } catch (error) {

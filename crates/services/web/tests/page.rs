@@ -65,16 +65,16 @@ async fn the_first_page_has_a_row_for_each_commit() {
 #[tokio::test]
 async fn a_failed_run_says_first_what_failed() {
     let stage = Stage::new().await;
-    let _writer = stage.log("shop#2", "deploy", &["Fetching", "Done"]).await;
+    let _writer = stage.log_of_step("shop#2", "deploy", 1, &["Waiting", "timed out"]).await;
     let expected = [
         "greet in a hurry", "failure", "job `deploy` failed",
-        "deploy / kubectl rollout status", "exit code 1", "LF-D0103",
+        "deploy / kubectl rollout status", "Waiting", "timed out", "exit code 1", "LF-D0103",
         "GET /healthz answered 500, 12 times", "landfall logs shop#2 --job deploy", "Whole log",
         "Jobs", "deploy", "production", "actions/checkout@v4", "kubectl rollout status",
-        "Log of deploy", "2 lines", "Download", "10:00:40", "Fetching", "Done",
+        "Log of deploy", "2 lines", "Download", "10:00:40", "Waiting", "timed out",
     ];
     let html = check(&stage, "/runs/shop/2", &expected).await;
-    assert!(html.contains(r#"href="/runs/shop/2?job=deploy&line=2#L2""#), "{html}");
+    assert!(html.contains("href=\"/runs/shop/2?job=deploy&#38;line=2#L2\""), "{html}");
     assert!(!html.contains("data-follow"), "a run that is over is not followed");
     let going = stage.get("/runs/bank/1").await.1;
     assert!(going.contains("data-follow=\"/runs/bank/1/lines?job=count&#38;after=0\""), "{going}");
@@ -254,6 +254,7 @@ async fn a_token_logs_in_by_form_and_by_link() {
         (form(&token, "http://evil.example"), StatusCode::FORBIDDEN, None, false),
         (get(&format!("/?token={token}")), StatusCode::SEE_OTHER, Some("/"), true),
         (get(&format!("/runs/shop/1?token={token}")), StatusCode::SEE_OTHER, Some("/runs/shop/1"), true),
+        (get(&format!("/?limit=5&token={token}")), StatusCode::SEE_OTHER, Some("/?limit=5"), true),
         (get(&format!("//evil.example/?token={token}")), StatusCode::SEE_OTHER, Some("/"), true),
         (get("/?token=lf_guess"), StatusCode::UNAUTHORIZED, None, false),
     ];

@@ -12,7 +12,6 @@ use stage::{BAD, GOING, GOOD, Stage, get, image, job, log_line, push, run, send,
 use store::LogName;
 
 /// Reads the answer to `path` as the owner and compares what is at `pointer`.
-#[track_caller]
 async fn check(stage: &Stage, path: &str, status: StatusCode, pointer: &str, expected: Value) {
     let (found, body) = stage.get(path).await;
     let body: Value = serde_json::from_str(&body).expect("JSON");

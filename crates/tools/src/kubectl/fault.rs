@@ -42,6 +42,28 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Says which kind could not be made: `failed to create configmap`.
+    pub fn while_doing_kind(self, kind: &str) -> Self {
+        let kind = match kind {
+            "cm" => "configmap",
+            "ns" | "namespace" => return self,
+            "sa" => "serviceaccount",
+            "deploy" => "deployment",
+            other => other,
+        };
+        let told = Failure::from(self).message;
+        // The original puts its words before the server's, not between reason and message.
+        match told.strip_prefix("Error from server (") {
+            Some(rest) => {
+                let message = rest.split_once("): ").map_or(rest, |(_, message)| message);
+                Self::Here(format!("error: failed to create {kind}: {message}"))
+            }
+            None => Self::Here(told),
+        }
+    }
+}
+
 impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         Self::Here(failure.message)

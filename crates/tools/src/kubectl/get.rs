@@ -64,7 +64,7 @@ pub async fn get(mut command: Command<'_>) -> Result<(), Failure> {
     }
     if targets.is_empty() {
         return Err(Failure::new(
-            "You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\nerror: Required resource not specified.\nSee 'kubectl get -h' for help and examples",
+            "You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\nerror: Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples",
         ));
     }
     if line.is_on("all-namespaces") && targets.iter().any(|it| it.name.is_some()) {
@@ -109,7 +109,11 @@ async fn fetched(session: &Session, targets: &[Target], line: &Parsed, accept: &
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for target in targets {
-        match session.json(Ask::get(path(session, target, line)).accepting(accept)).await {
+        let answer = match &target.name {
+            Some(name) => session.object(&target.resource, &session.namespace, name, accept).await,
+            None => session.json(Ask::get(path(session, target, line)).accepting(accept)).await,
+        };
+        match answer {
             Ok(answer) => found.push((target.clone(), answer)),
             Err(fault) if fault.is_missing() && target.name.is_some() => {
                 if !line.is_on("ignore-not-found") {

@@ -89,7 +89,14 @@ async fn pods(session: &Session, line: &Parsed, console: &mut Console) -> Result
         return Err(Failure::new("error: expected one object"));
     };
     let name = target.name.as_deref().unwrap_or_default();
-    let object = session.json(Ask::get(target.resource.object_path(&session.namespace, name))).await?;
+    let object = session.json(Ask::get(target.resource.object_path(&session.namespace, name))).await;
+    let object = object.map_err(|fault| match Failure::from(fault) {
+        // The original says it so, and scripts look for it.
+        Failure { message, code } if message.starts_with("Error from server (NotFound)") => {
+            Failure { message: format!("error: e{} in namespace \"{}\"", &message[1..], session.namespace), code }
+        }
+        failure => failure,
+    })?;
     if target.resource.kind == "Pod" {
         return Ok((vec![object], false));
     }

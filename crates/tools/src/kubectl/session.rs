@@ -12,7 +12,10 @@ use kube::{
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::{discovery::Discovery, fault::Fault};
+use super::{
+    discovery::{Discovery, Resource, encoded},
+    fault::Fault,
+};
 use crate::{Console, failure::Failure, flags::Parsed};
 
 /// What a plain answer is asked for in.
@@ -48,10 +51,6 @@ impl Ask {
 
     pub fn post(path: impl Into<String>, body: &Value) -> Self {
         Self { method: Method::POST, body: body.to_string().into_bytes(), ..Self::get(path) }
-    }
-
-    pub fn put(path: impl Into<String>, body: &Value) -> Self {
-        Self { method: Method::PUT, ..Self::post(path, body) }
     }
 
     pub fn delete(path: impl Into<String>, options: &Value) -> Self {
@@ -112,7 +111,7 @@ impl Session {
             if let Some(context) = &options.context
                 && !kubeconfig.contexts.iter().any(|it| it.name == *context)
             {
-                return Err(Failure::new(format!("error: context \"{context}\" does not exist")));
+                return Err(Failure::new(format!("Error in configuration: context was not found for specified context: {context}")));
             }
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|it| wrong(&it))?
         };
@@ -179,6 +178,19 @@ impl Session {
     pub async fn json(&self, ask: Ask) -> Result<Value, Fault> {
         let bytes = self.bytes(ask).await?;
         serde_json::from_slice(&bytes).map_err(|error| Fault::here(format!("the server's answer is no JSON: {error}")))
+    }
+
+    /// Reads one object. A namespace that is not there is told before the object in it.
+    pub async fn object(&self, resource: &Resource, namespace: &str, name: &str, accept: &'static str) -> Result<Value, Fault> {
+        match self.json(Ask::get(resource.object_path(namespace, name)).accepting(accept)).await {
+            Err(fault) if fault.is_missing() && resource.namespaced && namespace != "default" => {
+                match self.json(Ask::get(format!("/api/v1/namespaces/{}", encoded(namespace)))).await {
+                    Err(other) if other.is_missing() => Err(other),
+                    _ => Err(fault),
+                }
+            }
+            answer => answer,
+        }
     }
 
     fn unreachable(&self, error: &kube::Error) -> Fault {

@@ -6,7 +6,7 @@ use super::{
     discovery::{Discovery, Resource, encoded},
     fault::Fault,
     list,
-    session::{Ask, Session},
+    session::{Ask, JSON, Session},
     text,
 };
 use crate::flags::Parsed;
@@ -87,15 +87,18 @@ pub async fn find(session: &Session, line: &Parsed, manifests: Vec<super::manife
     let mut found = Vec::new();
     for manifest in manifests {
         let placed = super::manifests::place(session, manifest).await?;
-        let object = session.json(Ask::get(placed.resource.object_path(&placed.namespace, &placed.name))).await?;
+        let object = session.object(&placed.resource, &placed.namespace, &placed.name, JSON).await?;
         found.push(Found { resource: placed.resource, namespace: placed.namespace, name: placed.name, object });
     }
     let targets = parse(session.discovery().await?, &line.words[..line.words_before_dashes])?;
     let everywhere = line.is_on("all-namespaces");
+    if line.last("selector").is_some() && targets.iter().any(|it| it.name.is_some()) {
+        return Err(Fault::here("name cannot be provided when a selector is specified"));
+    }
     for target in targets {
         match target.name {
             Some(name) => {
-                let object = session.json(Ask::get(target.resource.object_path(&session.namespace, &name))).await?;
+                let object = session.object(&target.resource, &session.namespace, &name, JSON).await?;
                 let namespace = text(&object["metadata"]["namespace"]).to_owned();
                 found.push(Found { resource: target.resource, namespace, name, object });
             }

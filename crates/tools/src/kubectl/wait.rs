@@ -96,10 +96,7 @@ impl For {
 
 /// Runs `kubectl wait`.
 pub async fn wait(mut command: Command<'_>) -> Result<(), Failure> {
-    let Some(wanted) = command.line.last("for") else {
-        return Err(Failure::new("error: required flag(s) \"for\" not set"));
-    };
-    let wanted = For::of(wanted)?;
+    let wanted = For::of(command.line.last("for").unwrap_or_default())?;
     let timeout = match command.line.last("timeout") {
         None => TIMEOUT,
         Some(text) if text.starts_with('-') => FOREVER,

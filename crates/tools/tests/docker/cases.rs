@@ -22,7 +22,7 @@ async fn build_tag_push(ground: &Ground) {
     ground.write("Dockerfile", "FROM scratch\nCOPY app.txt /app.txt\nCMD [\"/app\"]\n");
     ground.write("app.txt", "one");
     let begin = "#0 building with \"landfall\" instance using landfall driver\n\n\
-        #1 [internal] load build definition from Dockerfile\n#1 transferring dockerfile: 47B done\n#1 DONE TIME\n\n\
+        #1 [internal] load build definition from Dockerfile\n#1 transferring dockerfile: 48B done\n#1 DONE TIME\n\n\
         #2 [internal] load build context\n#2 DONE TIME\n\n";
     let end = "#4 [2/2] CMD [\"/app\"]\n#4 DONE TIME\n\n\
         #5 exporting to image\n#5 exporting layers done\n#5 writing image sha256:DIGEST done\n\
@@ -157,7 +157,7 @@ async fn listed(ground: &Ground) {
     ground.check("images nothing", 0, "REPOSITORY   TAG   IMAGE ID   CREATED   SIZE\n", "").await;
     let whole = ground.run("image inspect web:1").await;
     let whole: serde_json::Value = serde_json::from_str(&whole.out).expect("JSON");
-    assert_eq!((&whole[0]["RepoTags"], &whole[0]["Config"]["Env"][0]), (&serde_json::json!(["web:2", "web:1"]), &serde_json::json!("A=b")));
+    assert_eq!((&whole[0]["RepoTags"], &whole[0]["Config"]["Env"][1]), (&serde_json::json!(["web:2", "web:1"]), &serde_json::json!("A=b")));
     ground.check("inspect -f {{.Nothing}} web:1", 1, "", "template: can't evaluate field Nothing\n").await;
     ground.check("rmi web:1", 0, "Untagged: web:1\n", "").await;
     ground.check("push -q web:2", 0, "docker.io/library/web:2\n", "landfall: no credentials for docker.io, so `web:2` stays in Landfall's registry, from which the cluster pulls it\nlandfall: also tagged sha-0123456789ab\n").await;

@@ -1,6 +1,6 @@
 //! The channel protocol of `exec` and `attach` over a WebSocket: one byte of channel, then the bytes.
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -55,7 +55,9 @@ async fn send_all(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Re
             return;
         }
     }
-    let _ = sink.send(Message::Close(None)).await;
+    // kubectl takes a close without a code for a failure.
+    let normal = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() };
+    let _ = sink.send(Message::Close(Some(normal))).await;
     let _ = sink.close().await;
 }
 

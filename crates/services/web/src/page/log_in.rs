@@ -64,7 +64,10 @@ pub async fn by_link(
     let path = request.uri().path();
     let path = if path.starts_with("//") || path.contains('\\') { "/" } else { path };
     let path = if path.starts_with("/log") { "/" } else { path };
-    by_token(&web, &token, path).await.into_response()
+    let kept = request.uri().query().unwrap_or_default().split('&');
+    let kept: Vec<_> = kept.filter(|pair| !pair.starts_with("token=") && !pair.is_empty()).collect();
+    let then = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    by_token(&web, &token, &then).await.into_response()
 }
 
 /// Keeps the token in a cookie if it opens anything.

@@ -142,25 +142,25 @@ async fn trouble(
 ) -> Result<Option<Trouble>, PageRefusal> {
     let cause = releases.iter().rev().find_map(|release| release.cause.as_ref());
     let failed = run.jobs.iter().find(|job| job.conclusion == Some(Conclusion::Failure));
-    let reason = cause_of_run(run).map(|reason| plain(&reason)).unwrap_or_default();
     let Some(job) = failed else {
         let is_bad = run.conclusion == Some(Conclusion::Failure) || cause.is_some();
         return Ok(is_bad.then(|| Trouble {
             place: "What went wrong".to_owned(),
             lines: Vec::new(),
-            reason,
+            reason: cause_of_run(run).map(|reason| plain(&reason)).unwrap_or_default(),
             href: String::new(),
             cause: cause.map(CauseView::of),
         }));
     };
     let step = job.steps.iter().find(|step| step.conclusion == Some(Conclusion::Failure));
     let place = step.map_or(job.name.clone(), |step| format!("{} / {}", job.name, step.name));
+    let reason = step.and_then(|step| step.reason.as_ref()).or(job.reason.as_ref());
     let log = job_log_view::read(web, run, job, None, now).await?;
     Ok(Some(Trouble {
         place: plain(&place),
         href: format!("{}?job={}#log", shell::run_href(&run.id), shell::escaped(&job.id)),
         lines: log.tail,
-        reason,
+        reason: reason.map(|reason| plain(reason)).unwrap_or_default(),
         cause: cause.map(CauseView::of),
     }))
 }

@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, State},
     response::{Html, Redirect},
 };
-use delivery::Thread;
+use delivery::{Outcome, Thread};
 use names::ProjectName;
 use serde::Deserialize;
 
@@ -129,6 +129,11 @@ pub async fn find(
 
 /// Why the commit did not get through, in one line.
 pub fn cause_of(thread: &Thread) -> Option<String> {
+    match thread.outcome() {
+        Outcome::Healthy | Outcome::Succeeded | Outcome::NoRun => return None,
+        // What failed already is told before all is over.
+        Outcome::Pending | Outcome::RunFailed | Outcome::Failed | Outcome::RolledBack => {}
+    }
     let causes = thread.releases.iter().rev().filter_map(|release| release.cause.as_ref());
     let of_release = causes.map(|cause| format!("{} [{}]", cause.summary, cause.code)).next();
     let of_run = || thread.runs.iter().rev().find_map(cause_of_run);

@@ -83,11 +83,15 @@ impl Stage {
         store::put(&*self.records, record).await.expect("put");
     }
 
-    /// Writes lines of the first step into a job's log.
+    /// Writes lines of a job's first step into its log.
     pub async fn log(&self, run: &str, job: &str, lines: &[&str]) -> LogWriter {
+        self.log_of_step(run, job, 0, lines).await
+    }
+
+    pub async fn log_of_step(&self, run: &str, job: &str, step: u32, lines: &[&str]) -> LogWriter {
         let name = LogName::new(&run.parse().expect("a run"), job);
         let mut writer = self.logs.writer(&name).await.expect("writer");
-        let lines: Vec<_> = lines.iter().map(|text| log_line(0, text)).collect();
+        let lines: Vec<_> = lines.iter().map(|text| log_line(step, text)).collect();
         writer.append(&lines).await.expect("append");
         writer
     }

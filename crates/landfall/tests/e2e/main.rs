@@ -1,0 +1,26 @@
+//! Drives the real program from the outside: with git, kubectl, skopeo and curl, as people do.
+//!
+//! Every test starts an installation of its own in a temporary folder and
+//! removes it in the end. Everything here needs root and a static busybox;
+//! without them the tests are skipped and say so.
+
+mod article;
+mod bad_input;
+mod busybox;
+mod causes;
+mod demo;
+mod evidence;
+mod existing_cluster;
+mod installation;
+mod jobs;
+mod pipelines;
+mod program;
+mod projects;
+mod purge;
+mod refusals;
+mod registry;
+mod repository;
+mod restart;
+mod rollback;
+mod shop;
+mod wait;
