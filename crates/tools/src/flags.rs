@@ -135,8 +135,7 @@ fn shorts(
     rest: &mut std::slice::Iter<'_, String>,
     parsed: &mut Parsed,
 ) -> Result<(), FlagError> {
-    let mut letters = cluster.char_indices();
-    while let Some((at, letter)) = letters.next() {
+    for (at, letter) in cluster.char_indices() {
         let flag = sets.iter().flat_map(|it| it.iter()).find(|it| it.short == Some(letter));
         let flag = flag.ok_or_else(|| FlagError::UnknownShort(letter, cluster.to_owned()))?;
         let after = &cluster[at + letter.len_utf8()..];

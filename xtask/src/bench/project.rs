@@ -20,10 +20,7 @@ pub const NAME: &str = "bench";
 const PORT: u16 = 8080;
 
 /// A push on a slow machine is served after this time, or never.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// A run that ended longer ago changes nothing any more.
-const PATIENCE_AFTER_PUSH: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How often the app is asked for its version: below what is worth telling.
 const GLANCE: Duration = Duration::from_millis(2);
@@ -71,7 +68,7 @@ impl Project {
                 {
                     break Some((address, began.elapsed()));
                 }
-                if began.elapsed() > PATIENCE || (push.is_finished() && began.elapsed() > PATIENCE_AFTER_PUSH) {
+                if began.elapsed() > PATIENCE {
                     break None;
                 }
                 thread::sleep(GLANCE);
@@ -83,7 +80,11 @@ impl Project {
             return Ok(Served { commit, address, took });
         }
         let told = installation.run(&["explain", &commit]).unwrap_or_else(|error| format!("{error:#}"));
-        bail!("version {version} is not served after {PATIENCE:?}\n{told}")
+        let last = known.or_else(|| address(installation)).map_or_else(
+            || "there is no Service".to_owned(),
+            |address| http::get(address).unwrap_or_else(|error| format!("{address}: {error}")),
+        );
+        bail!("version {version} is not served after {PATIENCE:?}\n{told}\nlast answer: {last}")
     }
 
     /// Fills the gaps of the template's files.

@@ -20,13 +20,14 @@ use std::{
     process::ExitCode,
     sync::Mutex,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::Context as _;
 
 use self::{
     build::Binary,
+    leftovers::Before,
     run::{Environment, Ran},
     tools::Tools,
 };
@@ -74,13 +75,19 @@ fn test(workspace: &Workspace, only: Option<&str>, filter: Option<&str>, report:
     let incomplete = (!built.complete).then(|| "(not everything compiles, see above)".to_owned());
     report.add("build", "", started.elapsed(), Verdict { failed: incomplete.into_iter().collect(), ..Verdict::default() });
 
-    let environment = Environment { path: tools.path(), npm: tools.npm };
+    let run = format!("{}-{}", std::process::id(), epoch_ms());
+    let before = Before::look(&run);
+    let environment = Environment { path: tools.path(), npm: tools.npm, run };
     let (side_by_side, one_by_one): (Vec<_>, Vec<_>) = built.binaries.into_iter().partition(|it| it.layer == Layer::Core);
     let lanes = thread::available_parallelism().map_or(1, usize::from);
-    run_all(side_by_side, lanes, filter, &environment, report)?;
-    run_all(one_by_one, 1, filter, &environment, report)?;
-    end_leftovers(&workspace.target);
-    Ok(())
+    let done = run_all(side_by_side, lanes, filter, &environment, report)
+        .and_then(|()| run_all(one_by_one, 1, filter, &environment, report));
+    before.clean_up();
+    done
+}
+
+fn epoch_ms() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 /// Runs the binaries in order, `lanes` of them at a time.
@@ -111,14 +118,6 @@ fn run_all(
 
 fn log_name(binary: &Binary) -> String {
     format!("{}-{}.log", binary.package, binary.target.replace(['/', ' '], "-"))
-}
-
-fn end_leftovers(target: &Path) {
-    let leftovers = leftovers::find(target);
-    for leftover in &leftovers {
-        eprintln!("warning: a test left process {} behind: {}", leftover.pid, leftover.arguments);
-    }
-    leftovers::end(&leftovers);
 }
 
 /// What was tested so far, told as it happens.

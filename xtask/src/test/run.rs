@@ -13,6 +13,7 @@ use anyhow::Context as _;
 
 use super::{
     build::Binary,
+    leftovers,
     verdict::{Ending, Verdict},
 };
 use crate::workspace::Layer;
@@ -20,8 +21,9 @@ use crate::workspace::Layer;
 /// A test binary of a library is over long before this; one that is not hangs.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// The programs' tests start servers, build images and kill them a hundred times.
-const LIMIT_OF_PROGRAMS: Duration = Duration::from_secs(40 * 60);
+/// The programs' tests start servers, build images and kill them a hundred times. Two such
+/// binaries that hang still leave continuous integration the time to say so.
+const LIMIT_OF_PROGRAMS: Duration = Duration::from_secs(25 * 60);
 
 /// How often a running binary is looked at: well below what a person notices.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -77,11 +79,13 @@ fn wait(child: &mut Child, deadline: Instant) -> anyhow::Result<Ending> {
 pub struct Environment {
     pub path: std::ffi::OsString,
     pub npm: std::path::PathBuf,
+    /// Marks what this run of the tests starts.
+    pub run: String,
 }
 
 impl Environment {
     fn apply(&self, command: &mut Command) {
-        command.env("PATH", &self.path).env("LANDFALL_NPM", &self.npm);
+        command.env("PATH", &self.path).env("LANDFALL_NPM", &self.npm).env(leftovers::MARK, &self.run);
         // An installation of the person who runs the tests is none of their business.
         command.env_remove("LANDFALL_DATA").env_remove("KUBECONFIG").env_remove("RUST_LOG");
     }

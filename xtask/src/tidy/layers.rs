@@ -43,7 +43,7 @@ fn objection(workspace: &Workspace, package: &Package, layer: Layer, dependency:
         return match layer {
             Layer::Core if acts || cli => Some(format!("core crate `{}` imports `{name}`", package.name)),
             Layer::Port | Layer::Service if cli => Some(format!("`{}` imports `clap`, which belongs to programs", package.name)),
-            _ => None,
+            Layer::Core | Layer::Port | Layer::Service | Layer::Program => None,
         };
     };
     let other = workspace.layer_of(path);

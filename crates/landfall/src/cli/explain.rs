@@ -119,12 +119,19 @@ fn refusals(thread: &Thread) -> Vec<Explanation> {
     let refusal = |(push, error): (&api::Push, &String)| Explanation {
         subject: format!("push {}#{}", push.project, push.number),
         code: code_in(error).unwrap_or("LF-R0199").to_owned(),
-        summary: error.lines().next().unwrap_or_default().to_owned(),
+        summary: summary_in(error).to_owned(),
         evidence: error.lines().skip(1).map(str::to_owned).collect(),
         action: Some("no run was started from this file".to_owned()),
         help: vec!["`landfall lint` shows the same without a push".to_owned()],
     };
     errors.map(refusal).collect()
+}
+
+/// The first line of a rendered finding, without the code that is told beside it.
+fn summary_in(text: &str) -> &str {
+    let first = text.lines().next().unwrap_or_default();
+    let told = first.strip_prefix("error[").and_then(|rest| rest.split_once("]: "));
+    told.map_or(first, |(_, summary)| summary)
 }
 
 /// The code of a rendered finding: `error[LF-W0003]: …`.

@@ -18,6 +18,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("LF-R0110", "A manifest has a kind that the cluster does not serve."),
     ("LF-R0111", "The API server refused a manifest; its message names the field."),
     ("LF-R0112", "A step took longer than it may (timeout-minutes) and was stopped."),
+    ("LF-R0113", "A Dockerfile could not be read; the line and the reason are told."),
+    ("LF-R0114", "The base image of a build is neither in the local store nor to be had from its registry."),
     ("LF-R0199", "Why the step failed is not known; its last lines and its exit code are all there is."),
 ];
 
@@ -101,10 +103,27 @@ fn npm(line: &str) -> Option<StepCause> {
 }
 
 fn docker(line: &str) -> Option<StepCause> {
+    if let Some(name) = between(line, "but nothing was tagged `", "`") {
+        let built = between(line, "`", "`").unwrap_or("IMAGE");
+        let help = [&*format!("name it again before the push: `docker tag {built} {name}`"), "`landfall lint` finds this before a push"];
+        return Some(cause("LF-R0104", format!("`{built}` was built, but `{name}` is pushed, and no image has that name"), &help));
+    }
+    if let Some(failed) = line.strip_prefix("ERROR: failed to build: failed to solve: ") {
+        return build(failed);
+    }
     let name = between(line, "An image does not exist locally with the tag: ", "").or_else(|| between(line, "tag does not exist: ", ""))?;
     let name = bare(name.split_whitespace().next()?);
     let help = format!("build it under this name: `docker build -t {name} .`");
     Some(cause("LF-R0104", format!("no image is called `{name}`, so there is nothing to push"), &[&help, "`landfall lint` finds this before a push"]))
+}
+
+fn build(failed: &str) -> Option<StepCause> {
+    if let Some(place) = failed.strip_prefix("dockerfile parse error on ") {
+        return Some(cause("LF-R0113", format!("the Dockerfile cannot be read: {place}"), &["`landfall lint` shows the place in the file"]));
+    }
+    let name = between(failed, "no image `", "`")?;
+    let help = format!("bring it in: `landfall image import SOURCE {name}`, where SOURCE is a root file system, an OCI layout or a docker archive");
+    Some(cause("LF-R0114", format!("the base image `{name}` is neither here nor at its registry"), &[&help]))
 }
 
 fn kubectl(line: &str) -> Option<StepCause> {
@@ -176,6 +195,21 @@ mod tests {
         check(Some(1), "npm error Missing script: \"lint\"", "LF-R0106: package.json has no script `lint`");
         check(Some(1), "npm ERR! enoent ENOENT: no such file or directory, open '/x/package.json'", "LF-R0106: there is no package.json where `npm` runs");
         check(Some(1), "An image does not exist locally with the tag: a/b", "LF-R0104: no image is called `a/b`, so there is nothing to push");
+        check(
+            Some(1),
+            "  `shop:1` was built in this run, but nothing was tagged `team/shop:1`",
+            "LF-R0104: `shop:1` was built, but `team/shop:1` is pushed, and no image has that name",
+        );
+        check(
+            Some(1),
+            "ERROR: failed to build: failed to solve: dockerfile parse error on line 3: `COPPY` is no instruction",
+            "LF-R0113: the Dockerfile cannot be read: line 3: `COPPY` is no instruction",
+        );
+        check(
+            Some(1),
+            "ERROR: failed to build: failed to solve: no image `base:14`: looked for it in vain",
+            "LF-R0114: the base image `base:14` is neither here nor at its registry",
+        );
         check(Some(1), "error: the path \"x.yaml\" does not exist", "LF-R0109: `x.yaml` is not there");
         check(Some(137), "", "LF-R0103: a process was killed (SIGKILL); by whom is not known");
     }

@@ -72,6 +72,7 @@ fn init_tracing() {
 
 /// Starts this program again without a terminal, and waits until it is ready.
 async fn detach(args: &UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
+    super::pipe::end_with_reader();
     if let Some(running) = context.data.running()? {
         println!("running     process {} already", running.pid);
         status::print(&running, &context.data.token()?);

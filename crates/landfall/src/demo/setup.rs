@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -42,16 +43,23 @@ pub fn has_kubectl() -> bool {
 }
 
 fn answers(program: &str, arguments: &str) -> bool {
-    let mut command = Command::new(program);
+    let mut command = quiet(program);
     command.args(arguments.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// A program that Ctrl-C does not reach: it is for the demo, which then ends in order.
+fn quiet(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.process_group(0);
+    command
 }
 
 /// The image of the app is empty but for its program, so that must not need a library.
 fn links_statically(scratch: &Path) -> Result<(), Lack> {
     let (source, program) = (scratch.join("static.c"), scratch.join("static"));
     let told = fs::write(&source, "int main(void) { return 0; }\n").and_then(|()| {
-        Command::new("cc").arg("-static").arg("-o").arg(&program).arg(&source).stdin(Stdio::null()).output()
+        quiet("cc").arg("-static").arg("-o").arg(&program).arg(&source).stdin(Stdio::null()).output()
     });
     // Nobody else looks into the folder, and it is deleted as a whole in the end.
     let _ = (fs::remove_file(&source), fs::remove_file(&program));

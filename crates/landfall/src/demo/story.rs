@@ -37,7 +37,6 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// One push and what came of it.
 pub struct Act {
-    pub commit: String,
     pub told: Told,
     /// From the push to the first answer of the new version, or to the end of the rollback.
     pub took: Duration,
@@ -82,7 +81,7 @@ impl Stage<'_> {
         expect(tally.pods.len() == replicas as usize, &what, format!("{replicas} pods"), listed(&tally))?;
         self.teller.holds(push, &format!("http://{address}/ answers: {tally}"));
         self.teller.holds(push, &format!("{replicas} pods take turns: {}", listed(&tally)));
-        Ok((Act { commit, told, took, sent: tally.sent }, address))
+        Ok((Act { told, took, sent: tally.sent }, address))
     }
 
     /// A new version and a new configuration, without one failed request.
@@ -100,7 +99,7 @@ impl Stage<'_> {
         tally.check("push 2: the roll-out loses no request", &[FIRST, SECOND])?;
         let took = tally.first.get(&SECOND.number).map(|first| first.duration_since(began)).unwrap_or_default();
         self.teller.holds(push, &format!("not one request failed during the roll-out: {tally}"));
-        Ok(Act { commit, told, took, sent: tally.sent })
+        Ok(Act { told, took, sent: tally.sent })
     }
 
     /// A version whose pods never become ready: noticed, explained, taken back with its configuration.
@@ -119,7 +118,7 @@ impl Stage<'_> {
         self.explained(push, &told)?;
         self.teller.holds(push, &format!("version 2 went on answering: {tally}"));
         self.restored(push, good).await?;
-        Ok(Act { commit, told, took, sent: tally.sent })
+        Ok(Act { told, took, sent: tally.sent })
     }
 
     async fn commit(&self, push: &str, version: &Version) -> anyhow::Result<String> {

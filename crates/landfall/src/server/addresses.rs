@@ -1,8 +1,9 @@
 //! Chooses the addresses of the embedded cluster, out of everybody's way.
 
-use std::{fs, net::Ipv4Addr, os::unix::fs::OpenOptionsExt as _};
+use std::{fs, net::Ipv4Addr, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use anyhow::{Context as _, bail};
+use rustix::fs::FlockOperation;
 use sandbox::netlink::{self, Cidr};
 
 use crate::data::NetworkSettings;
@@ -14,11 +15,15 @@ const INSTALLATIONS_MAX: u8 = 64;
 const LOCK: &str = "/run/lock/landfall-addresses";
 
 /// Finds ranges that no route of this machine touches, and takes them.
-pub fn choose() -> anyhow::Result<NetworkSettings> {
-    let _lock = lock()?;
+///
+/// Begins at another number for each data folder: a stopped installation has no
+/// route, and its ranges should still be free when it starts again.
+pub fn choose(data: &Path) -> anyhow::Result<NetworkSettings> {
+    let _lock = lock(LOCK)?;
+    let first = data.as_os_str().as_encoded_bytes().iter().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte));
     let routes = netlink::routes().context("the machine's routes cannot be read")?;
     let links = netlink::links().context("the machine's links cannot be read")?;
-    for number in 0..INSTALLATIONS_MAX {
+    for number in (0..INSTALLATIONS_MAX).map(|step| first.wrapping_add(step) % INSTALLATIONS_MAX) {
         let services = Cidr { address: Ipv4Addr::new(10, 96, number * 4, 0), prefix: 22 };
         let pods = Cidr { address: Ipv4Addr::new(10, 244, number, 0), prefix: 24 };
         let bridge = format!("landfall{number}");
@@ -47,16 +52,50 @@ pub fn choose() -> anyhow::Result<NetworkSettings> {
     bail!("no free range of addresses is left: 10.96.0.0/16 and 10.244.0.0/16 are all in use")
 }
 
-fn lock() -> anyhow::Result<Option<fs::File>> {
-    let mut options = fs::OpenOptions::new();
-    // Where there is no such folder, two first starts at once are a risk worth taking.
-    let Ok(file) = options.create(true).write(true).truncate(false).mode(0o600).open(LOCK) else { return Ok(None) };
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+fn lock(path: &str) -> anyhow::Result<Option<fs::File>> {
+    let Some(file) = open(path) else { return Ok(None) };
+    rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
     Ok(Some(file))
 }
 
+/// Where there is no such folder, two installations at once are a risk worth taking.
+fn open(path: &str) -> Option<fs::File> {
+    fs::OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path).ok()
+}
+
+/// Says that a server uses the ranges, as long as the returned file is open.
+///
+/// # Errors
+///
+/// When another server uses them.
+pub fn hold(network: &NetworkSettings) -> anyhow::Result<Option<fs::File>> {
+    let Some(file) = open(&held_path(network)) else { return Ok(None) };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(_) => bail!(
+            "another installation uses the addresses {} now; stop it, or begin anew with another data folder",
+            network.services
+        ),
+    }
+}
+
 /// Gives the ranges back: routes, bridge and address translation.
+///
+/// Those of an installation that was stopped long ago may serve another one by now; then they stay.
 pub fn remove(network: &NetworkSettings) -> anyhow::Result<()> {
+    let Ok(_held) = hold(network) else { return Ok(()) };
+    give_back(network)?;
+    // It lies where a restart of the machine clears it, too.
+    let _ = fs::remove_file(held_path(network));
+    Ok(())
+}
+
+fn held_path(network: &NetworkSettings) -> String {
+    format!("{LOCK}-{}", network.bridge)
+}
+
+/// As [`remove`], for the server that holds the ranges.
+pub fn give_back(network: &NetworkSettings) -> anyhow::Result<()> {
     let services: Cidr = network.services.parse()?;
     netlink::delete_local_route(services).context("the route for Services cannot be removed")?;
     sandbox::remove_bridge(&network.bridge).context("the bridge of the pods cannot be removed")

@@ -36,7 +36,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 pub struct Embedded {
     cluster: Cluster,
     node: Option<Node>,
-    proxy: Arc<ServiceProxy>,
+    proxy: Option<Arc<ServiceProxy>>,
     dns: Option<Dns>,
 }
 
@@ -116,7 +116,7 @@ impl Embedded {
         let node = Node::start(node_config, cluster.client("node"), sandbox, networks, images.clone()).await?;
         // Set once, here.
         let _ = kubelet.set(node.router());
-        Ok(Self { cluster, node: Some(node), proxy, dns: Some(dns) })
+        Ok(Self { cluster, node: Some(node), proxy: Some(proxy), dns: Some(dns) })
     }
 
     pub fn client(&self, component: &str) -> kube::Client {
@@ -139,10 +139,9 @@ impl Embedded {
         if let Some(dns) = self.dns.take() {
             dns.stop().await;
         }
-        if let Some(proxy) = Arc::get_mut(&mut self.proxy) {
-            // Stopping needs the value; dropping it ends it, too.
-            let _ = proxy;
+        // The node held the proxy, too, and is gone.
+        if let Some(proxy) = self.proxy.take().and_then(Arc::into_inner) {
+            proxy.stop(FAREWELL).await;
         }
-        tokio::time::sleep(FAREWELL).await;
     }
 }

@@ -47,6 +47,7 @@ pub struct Server {
     stop: CancellationToken,
     /// Held as long as the server runs.
     _lock: fs::File,
+    _addresses: Option<fs::File>,
 }
 
 /// Starts everything; returns when all of it answers.
@@ -55,6 +56,8 @@ pub async fn start(data: &DataFolder, choice: Choice) -> anyhow::Result<Server> 
     let lock = data.lock()?;
     check_git().await?;
     let settings = settle(data, &choice)?;
+    let network = settings.network.as_ref().filter(|_| choice.kubeconfig.is_none());
+    let addresses = network.map(addresses::hold).transpose()?.flatten();
     let listener = bind(settings.port, choice.port.is_some()).await?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -69,7 +72,7 @@ pub async fn start(data: &DataFolder, choice: Choice) -> anyhow::Result<Server> 
     };
     data.keep_running(&running)?;
     let started_in = began.elapsed();
-    Ok(Server { data: data.clone(), running, started_in, parts, tasks, stop, _lock: lock })
+    Ok(Server { data: data.clone(), running, started_in, parts, tasks, stop, _lock: lock, _addresses: addresses })
 }
 
 /// Git does the Git host's work, so it is better missed now than at the first push.
@@ -93,7 +96,7 @@ fn settle(data: &DataFolder, choice: &Choice) -> anyhow::Result<Settings> {
         settings.port = port;
     }
     if choice.kubeconfig.is_none() && settings.network.is_none() {
-        settings.network = Some(addresses::choose()?);
+        settings.network = Some(addresses::choose(data.path())?);
     }
     if known.as_ref() != Some(&settings) {
         data.keep_settings(&settings)?;

@@ -245,7 +245,7 @@ impl Parts {
             tracing::error!(%error, "sandboxes could not be ended");
         }
         if let Some(network) = &self.network
-            && let Err(error) = super::addresses::remove(network)
+            && let Err(error) = super::addresses::give_back(network)
         {
             tracing::error!(%error, "the cluster's addresses could not be given back");
         }

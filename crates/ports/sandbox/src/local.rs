@@ -11,7 +11,10 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,6 +50,8 @@ struct State {
     program: PathBuf,
     /// One start at a time.
     starting: tokio::sync::Mutex<()>,
+    /// Whoever still waits for a process must not start the next spawner after the last one was shut down.
+    over: AtomicBool,
 }
 
 impl Local {
@@ -62,7 +67,7 @@ impl Local {
         let what = || format!("the sandboxes' folder `{}`", state.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(Error::machine(what()))?;
         let folder = fs::canonicalize(state).map_err(Error::machine(what()))?;
-        let state = State { folder, program: program.to_owned(), starting: tokio::sync::Mutex::default() };
+        let state = State { folder, program: program.to_owned(), starting: tokio::sync::Mutex::default(), over: AtomicBool::new(false) };
         let local = Self { state: Arc::new(state) };
         match local.ask(&Request::Hello).await?.0 {
             Reply::Hello { protocol: PROTOCOL } => Ok(local),
@@ -79,9 +84,11 @@ impl Local {
         Capabilities::detect()
     }
 
-    /// Ends the spawner: with [`Running::Keep`] only if nothing runs.
+    /// Ends the spawner: with [`Running::Keep`] only if nothing runs, with [`Running::Kill`] for good:
+    /// this value and its clones start no other.
     pub async fn shutdown_spawner(&self, running: Running) -> Result<()> {
         let _starting = self.state.starting.lock().await;
+        self.state.over.fetch_or(running == Running::Kill, Ordering::Relaxed);
         let Ok(socket) = connect_now(&self.state.folder) else { return Ok(()) };
         let mut connection = Connection::new(socket)?;
         done(connection.ask(&Request::Shutdown { running }).await?)?;
@@ -119,10 +126,14 @@ impl Local {
         if let Ok(socket) = connect_now(&self.state.folder) {
             return Connection::new(socket);
         }
+        if self.state.over.load(Ordering::Relaxed) {
+            return Err(Error::SpawnerGone(io::Error::other("it was shut down")));
+        }
         let state = self.state.clone();
         let socket = tokio::task::spawn_blocking(move || {
-            start_spawner(&state)?;
-            connect_now(&state.folder)
+            let started = start_spawner(&state);
+            // Another process may have started one at the same moment; then that one serves us both.
+            connect_now(&state.folder).map_err(|error| started.err().unwrap_or(error))
         });
         let socket = socket.await.map_err(io::Error::other).and_then(|socket| socket);
         Connection::new(socket.map_err(Error::machine("starting the spawner"))?)

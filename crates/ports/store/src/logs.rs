@@ -43,6 +43,9 @@ pub enum OutputStream {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     pub at: Timestamp,
+    /// Which start of the job the line is from; jobs whose sandbox was lost start again.
+    #[serde(default = "first_attempt")]
+    pub attempt: u32,
     /// The index of the step in its job.
     pub step: u32,
     pub stream: OutputStream,
@@ -50,6 +53,10 @@ pub struct LogLine {
     /// How many bytes of the step's raw output are told by this line and those before it.
     #[serde(default)]
     pub source_end_bytes: u64,
+}
+
+fn first_attempt() -> u32 {
+    1
 }
 
 /// Why a log could not be written or read.
@@ -298,7 +305,7 @@ mod tests {
 
     fn line(text: &str) -> LogLine {
         let at = Timestamp::from_micros(1);
-        LogLine { at, step: 0, stream: OutputStream::Stdout, text: text.into(), source_end_bytes: 7 }
+        LogLine { at, attempt: 1, step: 0, stream: OutputStream::Stdout, text: text.into(), source_end_bytes: 7 }
     }
 
     #[tokio::test]

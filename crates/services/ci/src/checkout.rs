@@ -30,7 +30,17 @@ cd -- "$LF_PATH"
 git remote remove origin 2>/dev/null || true
 git remote add origin "$LF_ORIGIN"
 if [ -n "$LF_DEPTH" ]; then depth="--depth=$LF_DEPTH"; else depth=; fi
-git fetch --quiet --no-tags $depth origin "$LF_COMMIT"
+# The server may be on its way up again; what else goes wrong, goes wrong at once.
+try=0
+until told=$(git fetch --quiet --no-tags $depth origin "$LF_COMMIT" 2>&1); do
+  try=$((try + 1))
+  case $told in
+    *"onnect"*|*"reset"*|*"RPC failed"*|*"early EOF"*|*"hung up"*|*"Empty reply"*|*"unexpected disconnect"*) ;;
+    *) try=99 ;;
+  esac
+  if [ "$try" -gt 40 ]; then printf '%s\n' "$told" >&2; exit 128; fi
+  sleep 0.25
+done
 commit=$(git rev-parse FETCH_HEAD)
 if [ -n "$LF_BRANCH" ]; then
   git update-ref "refs/remotes/origin/$LF_BRANCH" "$commit"

@@ -43,8 +43,8 @@ pub enum Report {
     Opened(JobKey, JobPlace),
     /// A step asked to hide a value.
     Mask(JobKey, String),
-    /// The whole log of a job is kept.
-    Log(JobKey, Digest),
+    /// Nothing of a job is left but its log, if that could be kept.
+    Closed { job: JobKey, attempt: u32, log: Option<Digest> },
     /// The record of the run changed: somebody may want it to end.
     Changed,
 }
@@ -160,7 +160,8 @@ async fn drive(
         if driver.is_over() {
             return Ok(());
         }
-        if record.cancel && !driver.cancelled {
+        let cancels = record.cancel && !driver.cancelled;
+        if cancels {
             driver.cancelled = true;
             let reason = record.reason.clone().unwrap_or_else(|| "cancelled by a person".to_owned());
             driver.handle(Event::CancelRun { reason });
@@ -168,7 +169,8 @@ async fn drive(
         for effect in effects {
             driver.carry_out(effect, &record);
         }
-        if driver.cancelled && record.cancel && driver.has_open_effects() {
+        // A cancellation has effects of its own, at once.
+        if cancels {
             continue;
         }
         driver.wait(&mut reports).await;
@@ -227,11 +229,6 @@ impl Driver {
         self.conclusion.is_some() && self.closing.is_empty()
     }
 
-    fn has_open_effects(&self) -> bool {
-        // A cancellation takes effect at once where no job holds it up.
-        self.machine.conclusion().is_some()
-    }
-
     fn handle(&mut self, event: Event) {
         self.machine.handle(event, &self.places, store::now());
     }
@@ -284,7 +281,7 @@ impl Driver {
                 self.tasks.spawn(async move { jobs::start(&ci, &record, start, &out).await });
             }
             Effect::AdoptJob { job, attempt } => {
-                if !self.places.jobs.contains_key(&job) {
+                if !self.places.jobs.get(&job).is_some_and(|place| place.attempt == attempt) {
                     let reason = "its sandbox is gone".to_owned();
                     self.spawn_report(Event::JobLost { job, attempt, reason });
                 }
@@ -355,20 +352,10 @@ impl Driver {
     fn take(&mut self, report: Option<Report>) {
         match report {
             Some(Report::Event(event)) => {
-                match &event {
-                    Event::JobClosed { job, .. } => {
-                        self.closing.remove(job);
-                        self.places.jobs.remove(job);
-                    }
-                    Event::JobLost { job, .. } => {
-                        self.places.jobs.remove(job);
-                    }
-                    Event::JobStarted { .. }
-                    | Event::JobRefused { .. }
-                    | Event::StepStarted { .. }
-                    | Event::StepFinished { .. }
-                    | Event::CancelRun { .. }
-                    | Event::CancelJob { .. } => {}
+                if let Event::JobLost { job, attempt, .. } = &event
+                    && self.places.jobs.get(job).is_some_and(|place| place.attempt == *attempt)
+                {
+                    self.places.jobs.remove(job);
                 }
                 self.handle(event);
             }
@@ -380,7 +367,13 @@ impl Driver {
                     place.secrets.add_mask(&value);
                 }
             }
-            Some(Report::Log(job, digest)) => self.logs.push((job, digest)),
+            Some(Report::Closed { job, attempt, log }) => {
+                // Together, because a job that is not closed is closed again, and its file may be gone by then.
+                self.logs.extend(log.map(|log| (job.clone(), log)));
+                self.closing.remove(&job);
+                self.places.jobs.remove(&job);
+                self.handle(Event::JobClosed { job, attempt });
+            }
             Some(Report::Changed) | None => {}
         }
     }

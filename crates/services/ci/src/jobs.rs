@@ -33,6 +33,8 @@ const TOKEN_LIFETIME: Duration = Duration::from_hours(24 * 6);
 pub struct JobPlace {
     pub sandbox: SandboxId,
     pub key: JobKey,
+    /// Counts from 1.
+    pub attempt: u32,
     /// On this machine: `work`, `temp`, `tools`, `scratch`, `steps`.
     pub folder: PathBuf,
     pub place: Place,
@@ -142,6 +144,11 @@ async fn open(ci: &Ci, run: &Run, start: &JobStart) -> Result<JobPlace, OpenErro
     let id = sandbox_id(&run.id, &start.job, start.attempt);
     let lost = |what: &str, error: &dyn std::fmt::Display| OpenError::Lost(format!("{what}: {error}"));
     let folder = ci.config.folder.join(id.to_string());
+    for lost in 1..start.attempt {
+        let id = sandbox_id(&run.id, &start.job, lost);
+        remove_sandbox(ci, &id).await;
+        remove_folder(ci, &id).await;
+    }
     let environment = start.environment.as_deref().map_or_else(names::EnvironmentName::production, view::environment);
     let principal = Principal::Job {
         run: run.id.clone(),
@@ -152,8 +159,11 @@ async fn open(ci: &Ci, run: &Run, start: &JobStart) -> Result<JobPlace, OpenErro
     };
     let token = ci.tokens.issue(principal, TOKEN_LIFETIME).await.map_err(|e| lost("no token", &e))?;
     lay_out(ci, run, &folder, &token).map_err(|e| lost("no folder", &e))?;
-    let place = attach(ci, run, start.job.clone(), id, folder, token).await.map_err(|e| lost("no log", &e))?;
-    let spec = spec(ci, run, &place, start.attempt);
+    // Steps that outlive this server still print this token, when the next one has another.
+    keep_mask(&folder, token.reveal()).map_err(|e| lost("no folder", &e))?;
+    let attempt = (start.job.clone(), start.attempt);
+    let place = attach(ci, run, attempt, id, folder, token).await.map_err(|e| lost("no log", &e))?;
+    let spec = spec(ci, run, &place);
     match ci.sandbox.run(&place.sandbox, &spec).await {
         Ok(_) | Err(sandbox::Error::Exists(_)) => Ok(place),
         Err(sandbox::Error::CannotStart(why)) => Err(OpenError::Refused(format!("no sandbox: {why}"))),
@@ -164,7 +174,7 @@ async fn open(ci: &Ci, run: &Run, start: &JobStart) -> Result<JobPlace, OpenErro
 async fn attach(
     ci: &Ci,
     run: &Run,
-    key: JobKey,
+    (key, attempt): (JobKey, u32),
     sandbox: SandboxId,
     folder: PathBuf,
     token: identity::Secret,
@@ -181,6 +191,7 @@ async fn attach(
     Ok(JobPlace {
         sandbox,
         key,
+        attempt,
         folder,
         place: place_of(ci, run),
         secrets,
@@ -209,7 +220,15 @@ fn lay_out(ci: &Ci, run: &Run, folder: &Path, token: &identity::Secret) -> io::R
     std::fs::set_permissions(&kubeconfig, std::fs::Permissions::from_mode(0o600))
 }
 
-fn spec(ci: &Ci, run: &Run, place: &JobPlace, attempt: u32) -> Spec {
+/// Keeps a value to hide beside the job for a restart; it goes with the job's folder.
+pub fn keep_mask(folder: &Path, value: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("masks"))?;
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    io::Write::write_all(&mut file, &line)
+}
+
+fn spec(ci: &Ci, run: &Run, place: &JobPlace) -> Spec {
     let view = HostView {
         scratch: place.folder.join("scratch"),
         home: ci.config.home.clone(),
@@ -230,7 +249,7 @@ fn spec(ci: &Ci, run: &Run, place: &JobPlace, attempt: u32) -> Spec {
         ("landfall.run".to_owned(), run.id.to_string()),
         ("landfall.job".to_owned(), place.key.id.clone()),
         ("landfall.leg".to_owned(), place.key.leg.to_string()),
-        ("landfall.attempt".to_owned(), attempt.to_string()),
+        ("landfall.attempt".to_owned(), place.attempt.to_string()),
     ]);
     spec
 }
@@ -251,7 +270,12 @@ pub async fn adopt_all(ci: &Ci, run: &Run) -> HashMap<JobKey, JobPlace> {
             continue;
         }
         let leg = label("landfall.leg").parse().unwrap_or_default();
+        let attempt = label("landfall.attempt").parse().unwrap_or(1);
         let key = JobKey { id: label("landfall.job"), leg };
+        // What an earlier attempt left is removed by the next one.
+        if places.get(&key).is_some_and(|known: &JobPlace| known.attempt > attempt) {
+            continue;
+        }
         let environment = run.jobs.iter().find(|job| job.id == key.to_string());
         let environment = environment.and_then(|job| job.environment.clone());
         let principal = Principal::Job {
@@ -270,7 +294,7 @@ pub async fn adopt_all(ci: &Ci, run: &Run) -> HashMap<JobKey, JobPlace> {
                 continue;
             }
         };
-        match attach(ci, run, key.clone(), status.id, folder, token).await {
+        match attach(ci, run, (key.clone(), attempt), status.id, folder, token).await {
             Ok(place) => drop(places.insert(key, place)),
             Err(error) => tracing::error!(%error, "the log of an adopted job could not be opened"),
         }
@@ -281,21 +305,28 @@ pub async fn adopt_all(ci: &Ci, run: &Run) -> HashMap<JobKey, JobPlace> {
 /// Removes what a job leaves, keeps its log, and reports that all is done.
 pub async fn finish(ci: &Ci, run: &RunId, place: Option<JobPlace>, end: JobEnd, out: &mpsc::Sender<Report>) {
     let id = sandbox_id(run, &end.job, end.attempt);
-    let all = Target::All { signal: Signal::KILL, grace: Duration::ZERO };
-    for target in [all, Target::Remove] {
-        match ci.sandbox.stop(&id, target).await {
-            Ok(()) | Err(sandbox::Error::NoSandbox(_) | sandbox::Error::NotRunning(_)) => {}
-            Err(error) => tracing::error!(%error, "the sandbox of a job could not be removed"),
-        }
-    }
+    remove_sandbox(ci, &id).await;
     let job = end.job.to_string();
     if let Err(error) = ci.tokens.revoke_job(run, &job).await {
         tracing::error!(%error, "the token of a job could not be ended");
     }
-    if let Some(digest) = seal(ci, run, &job, place).await {
-        // The receiver lives as long as the driver.
-        let _ = out.send(Report::Log(end.job.clone(), digest)).await;
+    let log = seal(ci, run, &job, place).await;
+    remove_folder(ci, &id).await;
+    // The receiver lives as long as the driver.
+    let _ = out.send(Report::Closed { job: end.job, attempt: end.attempt, log }).await;
+}
+
+async fn remove_sandbox(ci: &Ci, id: &SandboxId) {
+    let all = Target::All { signal: Signal::KILL, grace: Duration::ZERO };
+    for target in [all, Target::Remove] {
+        match ci.sandbox.stop(id, target).await {
+            Ok(()) | Err(sandbox::Error::NoSandbox(_) | sandbox::Error::NotRunning(_)) => {}
+            Err(error) => tracing::error!(%error, "the sandbox of a job could not be removed"),
+        }
     }
+}
+
+async fn remove_folder(ci: &Ci, id: &SandboxId) {
     let folder = ci.config.folder.join(id.to_string());
     match tokio::fs::remove_dir_all(&folder).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -303,8 +334,6 @@ pub async fn finish(ci: &Ci, run: &RunId, place: Option<JobPlace>, end: JobEnd, 
         }
         _ => {}
     }
-    let event = Event::JobClosed { job: end.job, attempt: end.attempt };
-    let _ = out.send(Report::Event(event)).await;
 }
 
 async fn seal(ci: &Ci, run: &RunId, job: &str, place: Option<JobPlace>) -> Option<Digest> {

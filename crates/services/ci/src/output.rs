@@ -1,6 +1,6 @@
 //! Reads what a step prints: commands are obeyed, secrets masked, lines kept in the job's log.
 
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 
 use sandbox::{
     Attached, Exit,
@@ -10,7 +10,7 @@ use store::{LogLine, OutputStream};
 use tokio::sync::mpsc;
 use workflow::{Masker, command};
 
-use crate::{drive::Report, jobs::JobPlace};
+use crate::{drive::Report, jobs::{self, JobPlace}};
 
 /// Lines wait at most this long for company: a person notices a tenth of a second, a disk fewer writes.
 const FLUSH: Duration = Duration::from_millis(15);
@@ -40,7 +40,7 @@ pub async fn read(
     out: &mpsc::Sender<Report>,
 ) -> Result<Told, sandbox::Error> {
     let step = u32::try_from(step).unwrap_or(u32::MAX);
-    let known = place.log.lock().await.last().filter(|line| line.step == step).map_or(0, |it| it.source_end_bytes);
+    let known = place.log.lock().await.last().map_or(0, |line| reached(line, place, step));
     let mut lines = Lines {
         place,
         step,
@@ -94,18 +94,27 @@ pub async fn read(
     }
 }
 
-/// Adds a line of Landfall's own to the log of a job.
+/// How much of a step's raw output is told by the log whose last line this is.
+fn reached(last: &LogLine, place: &JobPlace, step: u32) -> u64 {
+    if (last.attempt, last.step) == (place.attempt, step) { last.source_end_bytes } else { 0 }
+}
+
+/// Adds a line of Landfall's own to the log of a job, unless a server that was killed just did.
 pub async fn say(place: &JobPlace, step: usize, text: &str) {
     let step = u32::try_from(step).unwrap_or(u32::MAX);
     let mut log = place.log.lock().await;
-    let reached = log.last().filter(|line| line.step == step).map_or(0, |it| it.source_end_bytes);
     let line = LogLine {
         at: store::now(),
+        attempt: place.attempt,
         step,
         stream: OutputStream::Landfall,
         text: place.secrets.masker().mask(text),
-        source_end_bytes: reached,
+        source_end_bytes: log.last().map_or(0, |line| reached(line, place, step)),
     };
+    let is_same = |last: &LogLine| LogLine { at: line.at, ..last.clone() } == line;
+    if log.last().is_some_and(is_same) {
+        return;
+    }
     if let Err(error) = log.append(&[line]).await {
         tracing::error!(%error, "a line of a log is lost");
     }
@@ -173,6 +182,7 @@ impl Lines<'_> {
         };
         self.batch.push(LogLine {
             at: line.time.parse().unwrap_or_else(|_| store::now()),
+            attempt: self.place.attempt,
             step: self.step,
             stream,
             text: self.masker.mask(&shown),
@@ -182,14 +192,7 @@ impl Lines<'_> {
 
     async fn mask(&mut self, value: String, out: &mpsc::Sender<Report>) {
         self.masker.add(&value);
-        // Kept beside the job for a restart, and gone with its folder.
-        let path = self.place.folder.join("masks");
-        let kept = std::fs::OpenOptions::new().create(true).append(true).open(path).and_then(|mut file| {
-            let mut line = serde_json::to_vec(&value)?;
-            line.push(b'\n');
-            file.write_all(&line)
-        });
-        if let Err(error) = kept {
+        if let Err(error) = jobs::keep_mask(&self.place.folder, &value) {
             tracing::error!(%error, "a mask could not be kept for a restart");
         }
         // The receiver lives as long as the driver.

@@ -36,7 +36,8 @@ pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Send
     let begun = begin(ci, place, &start).await;
     match begun {
         Ok(()) => follow(ci, place, &step, out).await,
-        Err(reason) => {
+        Err(NotBegun::Lost(reason)) => lost(&step, &reason, out).await,
+        Err(NotBegun::Failed(reason)) => {
             output::say(place, step.index, &format!("##[error]{reason}")).await;
             // The receiver lives as long as the driver, here and below.
             let _ = out.send(Report::Event(Event::StepStarted { step: step.clone() })).await;
@@ -51,8 +52,26 @@ pub async fn adopt(ci: &Ci, place: &JobPlace, step: StepKey, out: &mpsc::Sender<
     follow(ci, place, &step, out).await;
 }
 
-/// Writes the step's files and starts its process; a process that is there already is the same one.
-async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), String> {
+/// Why a step was not started.
+enum NotBegun {
+    Failed(String),
+    /// The sandbox is gone, which is not the step's fault.
+    Lost(String),
+}
+
+impl From<String> for NotBegun {
+    fn from(reason: String) -> Self {
+        Self::Failed(reason)
+    }
+}
+
+/// Writes the step's files and starts its process, unless an earlier server did.
+async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), NotBegun> {
+    let name = process_name(&start.step);
+    // Writing the files again would empty those that the process has filled.
+    if note_path(place, &start.step).exists() && ci.sandbox.attach(&place.sandbox, &name).await.is_ok() {
+        return Ok(());
+    }
     for file in &start.files {
         let (root, rest) = place
             .on_host(&file.path)
@@ -66,10 +85,13 @@ async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), Strin
         .map_err(|error| format!("the step cannot be noted: {error}"))?;
     let process = process(ci, place, start)?;
     output::say(place, start.step.index, &headline(start)).await;
-    match ci.sandbox.exec(&place.sandbox, &process_name(&start.step), &process).await {
+    match ci.sandbox.exec(&place.sandbox, &name, &process).await {
         Ok(_) | Err(sandbox::Error::ProcessExists(..)) => Ok(()),
-        Err(sandbox::Error::CannotStart(CannotStart { message, .. })) => Err(message),
-        Err(error) => Err(error.to_string()),
+        Err(sandbox::Error::CannotStart(CannotStart { message, .. })) => Err(NotBegun::Failed(message)),
+        Err(error @ (sandbox::Error::NoSandbox(_) | sandbox::Error::NotRunning(_) | sandbox::Error::SpawnerGone(_))) => {
+            Err(NotBegun::Lost(error.to_string()))
+        }
+        Err(error) => Err(NotBegun::Failed(error.to_string())),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use access::{Action, Principal};
-use api::{ObjectRef, ReleasedImage};
+use api::{ObjectRef, Record as _, ReleasedImage};
 use axum::{
     Extension,
     body::Body,
@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::{
     Deliver,
+    intents::Intent,
     kube_api::{ClusterError, read},
     releases::{self, Deed},
     target::{Target, is_write},
@@ -130,43 +131,62 @@ async fn write(
         }
     }
     let objects = objects_of(deliver, &parts, target, document.as_ref()).await?;
-    let mut before = BTreeMap::new();
+    let mut intents = BTreeMap::new();
     for object in &objects {
-        before.insert(object.clone(), deliver.cluster.find(object).await?);
+        let intent = intend(deliver, principal, object, &images).await?;
+        intents.insert(object.clone(), intent);
     }
     let method = parts.method.clone();
     parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
     let answer = deliver.cluster.send(http::Request::from_parts(parts, bytes)).await?;
     if !answer.status().is_success() {
+        for intent in intents.values() {
+            store::remove::<Intent>(&*deliver.records, &intent.key()).await?;
+        }
         return Ok(answer);
     }
     let (answer_parts, answer_body) = answer.into_parts();
     let (_, told) = read(http::Response::new(answer_body)).await?;
     for object in objects_told(&objects, target, &told) {
-        let was = before.remove(&object).flatten();
         let is = if method == Method::DELETE { None } else { deliver.cluster.find(&object).await? };
-        note(deliver, principal, object, was, is, images.clone()).await?;
+        let intent = intents.remove(&object).unwrap_or_else(|| Intent {
+            principal: principal.clone(),
+            object,
+            before: None,
+            images: images.clone(),
+        });
+        note(deliver, intent, is).await?;
     }
     Ok(Response::from_parts(answer_parts, Body::from(told)))
 }
 
-async fn note(
+/// Keeps what there is before a job changes it; written down, because the answer may never come.
+async fn intend(
     deliver: &Deliver,
     principal: &Principal,
-    object: ObjectRef,
-    was: Option<Value>,
-    is: Option<Value>,
-    images: Vec<ReleasedImage>,
-) -> Result<(), CaptureError> {
-    let before = match &was {
-        Some(value) => Some(deliver.snapshots.keep(&object, value).await?),
+    object: &ObjectRef,
+    images: &[ReleasedImage],
+) -> Result<Intent, CaptureError> {
+    let before = match deliver.cluster.find(object).await? {
+        Some(value) => Some(deliver.snapshots.keep(object, &value).await?),
         None => None,
     };
+    let intent =
+        Intent { principal: principal.clone(), object: object.clone(), before, images: images.to_vec() };
+    store::put(&*deliver.records, &intent).await?;
+    Ok(intent)
+}
+
+/// Makes what was done part of the release; then it is not intended any more.
+async fn note(deliver: &Deliver, intent: Intent, is: Option<Value>) -> Result<(), CaptureError> {
     let after = match &is {
-        Some(value) => Some(deliver.snapshots.keep(&object, value).await?),
+        Some(value) => Some(deliver.snapshots.keep(&intent.object, value).await?),
         None => None,
     };
-    Ok(releases::note(&*deliver.records, principal, Deed { object, before, after, images }).await?)
+    let key = intent.key();
+    let Intent { principal, object, before, images } = intent;
+    releases::note(&*deliver.records, &principal, Deed { object, before, after, images }).await?;
+    Ok(store::remove::<Intent>(&*deliver.records, &key).await?)
 }
 
 /// The body as a JSON document, whatever form it came in; `None` if it is none we can read.

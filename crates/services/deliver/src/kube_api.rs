@@ -40,7 +40,14 @@ impl KubeApi {
     }
 
     /// Sends a request, and gives the answer as it comes.
-    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, ClusterError> {
+    ///
+    /// The request may be a job's own: what belongs to its connection or says
+    /// who it is ends here.
+    pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, ClusterError> {
+        *request.version_mut() = http::Version::HTTP_11;
+        for name in [header::AUTHORIZATION, header::COOKIE, header::HOST, header::CONNECTION, header::TE] {
+            request.headers_mut().remove(name);
+        }
         let answer = self.client.send(request.map(kube::client::Body::from)).await;
         let answer = answer.map_err(|error| ClusterError::Unreachable(error.to_string()))?;
         Ok(answer.map(Body::new))

@@ -6,6 +6,7 @@
 
 mod capture;
 mod environments;
+mod intents;
 mod judge;
 mod kube_api;
 mod releases;
@@ -102,6 +103,7 @@ impl Deliver {
     ///
     /// When the record store is gone.
     pub async fn run(self) -> Result<(), JudgeError> {
+        intents::take_up(&self).await?;
         judge::run(self).await
     }
 }

@@ -4,7 +4,7 @@ use names::{CommitId, ProjectName};
 use repo::{GitError, Repository};
 use store::{Records, TypedError};
 
-use crate::pkt_line::RefUpdate;
+use crate::{orphans, pkt_line::RefUpdate};
 
 /// Two pushes may want the same number this often in a row before something is wrong.
 const NUMBER_TRIES: u64 = 1000;
@@ -74,12 +74,26 @@ async fn create(records: &dyn Records, mut push: api::Push) -> Result<u64, Recor
     Err(RecordError::Numbering(push.project))
 }
 
+/// The branch of the first push becomes the one that clones check out, whatever it is called.
+pub async fn point_head(repository: &Repository, updates: &[RefUpdate]) -> Result<(), GitError> {
+    let head = repository.head().await?;
+    if repository.resolve(&head).await?.is_some() {
+        return Ok(());
+    }
+    let is_branch = |it: &&RefUpdate| it.git_ref.starts_with("refs/heads/") && !it.after.is_zero();
+    match updates.iter().find(is_branch) {
+        Some(update) => repository.set_head(&update.git_ref).await,
+        None => Ok(()),
+    }
+}
+
 /// Writes a push for every ref that stands elsewhere than its last record says.
 pub async fn recover(
     records: &dyn Records,
     project: &ProjectName,
     repository: &Repository,
 ) -> Result<(), RecordError> {
+    orphans::wait(repository).await.map_err(GitError::Io)?;
     let pushes = store::list::<api::Push>(records, &format!("{project}/")).await?;
     let known = |git_ref: &str| {
         let last = pushes.iter().rev().find(|push| push.git_ref == git_ref);
@@ -94,6 +108,7 @@ pub async fn recover(
     }
     if !missed.is_empty() {
         tracing::warn!(%project, count = missed.len(), "pushes that were cut off are taken up");
+        point_head(repository, &missed).await?;
         record(records, project, repository, &missed, "admin").await?;
     }
     Ok(())

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use crate::{Git, pkt_line, progress, pushes};
+use crate::{Git, orphans, pkt_line, progress, pushes};
 
 /// The commands of a push are read up to this size; a push of ten thousand refs fits.
 const HEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -120,7 +120,12 @@ fn spawn(repository: &Repository, service: Service, headers: &HeaderMap, adverti
     if advertise {
         command.arg("--http-backend-info-refs");
     }
-    command.arg(".").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // What Git complains about is of no use here; while a push lives, its lock does.
+    let stderr = match (service, advertise) {
+        (Service::ReceivePack, false) => orphans::hold(repository).map_err(Refusal::failed)?.into(),
+        _ => Stdio::null(),
+    };
+    command.arg(".").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
     command.spawn().map_err(|error| Refusal::failed(format!("git could not be started: {error}")))
 }
 
@@ -259,7 +264,7 @@ async fn receive(
             carried_out.push(update.clone());
         }
     }
-    point_head(&repository, &carried_out).await?;
+    pushes::point_head(&repository, &carried_out).await.map_err(Refusal::failed)?;
     let numbers =
         pushes::record(&*git.records, &project, &repository, &carried_out, &principal.to_string())
             .await
@@ -296,19 +301,6 @@ fn with_progress(
 fn wait_option(options: &[String]) -> Option<std::time::Duration> {
     let text = options.iter().find_map(|option| option.strip_prefix("landfall.wait="))?;
     names::parse_duration(text).ok()
-}
-
-/// The branch of the first push becomes the one that clones check out, whatever it is called.
-async fn point_head(repository: &Repository, updates: &[pkt_line::RefUpdate]) -> Result<(), Refusal> {
-    let head = repository.head().await.map_err(Refusal::failed)?;
-    if repository.resolve(&head).await.map_err(Refusal::failed)?.is_some() {
-        return Ok(());
-    }
-    let is_branch = |it: &&pkt_line::RefUpdate| it.git_ref.starts_with("refs/heads/") && !it.after.is_zero();
-    match updates.iter().find(is_branch) {
-        Some(update) => repository.set_head(&update.git_ref).await.map_err(Refusal::failed),
-        None => Ok(()),
-    }
 }
 
 /// Inflates a gzip stream as it comes.

@@ -264,7 +264,7 @@ fn lost(id: &SandboxId, at: Timestamp) -> Ended {
     Ended {
         id: id.to_string(),
         exit_code: 137,
-        reason: "ContainerStatusUnknown".to_owned(),
+        reason: Ended::LOST.to_owned(),
         message: "The container is gone and nobody saw its end".to_owned(),
         started: at,
         finished: at,

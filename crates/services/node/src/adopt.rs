@@ -143,7 +143,7 @@ fn told_run(told: &Value, seen: &mut ContainerSeen, now: Timestamp) -> Run {
         return Run::Ended(Ended {
             id: plain_id(&told["containerID"]),
             exit_code: 137,
-            reason: "ContainerStatusUnknown".to_owned(),
+            reason: Ended::LOST.to_owned(),
             message: "The container could not be located when the pod was adopted; it was lost with the machine or its runtime".to_owned(),
             started: time(&told["state"]["running"]["startedAt"]).unwrap_or(now),
             finished: now,
@@ -174,7 +174,7 @@ fn found_end(found: &Found) -> Option<Ended> {
 pub fn ended(id: &str, exit: &Exit, message: String) -> Ended {
     let (reason, message) = match exit {
         exit if exit.lost => (
-            "ContainerStatusUnknown",
+            Ended::LOST,
             "Nobody saw the end of the container".to_owned(),
         ),
         exit if exit.oom_killed => ("OOMKilled", message),

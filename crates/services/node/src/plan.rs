@@ -8,7 +8,6 @@ use names::Timestamp;
 use std::time::Duration;
 
 use crate::{
-    backoff::RESTARTS,
     pod::{Container, Pod, RestartPolicy},
     seen::{ContainerSeen, Ended, Run, Seen},
     task::{Problem, Task},
@@ -205,7 +204,7 @@ impl Planner<'_> {
             Run::Never | Run::Refused { .. } => seen.restarts,
             Run::Ended(ended) if !restarts(self.pod, container, ended) => return,
             Run::Ended(ended) => {
-                if let Some(due) = seen.back_off.wait_until(ended.finished, self.now, RESTARTS) {
+                if let Some(due) = seen.restart_due(ended, self.now) {
                     if seen.told != Some(ended.finished) {
                         self.act(Action::TellBackOff {
                             container: container.name.clone(),

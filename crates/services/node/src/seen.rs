@@ -91,6 +91,16 @@ pub struct Ended {
     pub finished: Timestamp,
 }
 
+impl Ended {
+    /// The reason of an end that nobody saw.
+    pub const LOST: &str = "ContainerStatusUnknown";
+
+    /// Whether it went away with the machine or its spawner.
+    pub fn was_lost(&self) -> bool {
+        self.reason == Self::LOST
+    }
+}
+
 /// News that changes what is seen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
@@ -261,10 +271,18 @@ fn learn(task: &mut Task<()>, result: Result<(), Problem>, now: Timestamp) {
 impl ContainerSeen {
     fn begin_start(&mut self, now: Timestamp) {
         if let Run::Ended(ended) = std::mem::replace(&mut self.run, Run::Starting) {
-            self.back_off.next(ended.finished, now, RESTARTS);
+            if !ended.was_lost() {
+                self.back_off.next(ended.finished, now, RESTARTS);
+            }
             self.last = Some(ended);
             self.restarts += 1;
         }
+    }
+
+    /// Until when its restart must wait; a container that was lost did nothing wrong.
+    pub fn restart_due(&self, ended: &Ended, now: Timestamp) -> Option<Timestamp> {
+        let due = self.back_off.wait_until(ended.finished, now, RESTARTS)?;
+        (!ended.was_lost()).then_some(due)
     }
 
     /// Whether it has ever run.

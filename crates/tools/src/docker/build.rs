@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use reqwest::{Body, Method};
+use reqwest::{Body, Method, RequestBuilder};
 
 use super::{
     context::{self, Context},
@@ -13,7 +13,7 @@ use super::{
     push,
     request::Private,
     secrets,
-    server::Server,
+    server::{Patience, Refused, Server},
     usage, wrong_count,
 };
 use crate::{
@@ -93,33 +93,31 @@ pub async fn build(command: &str, args: &[String], config: Option<String>, conso
     let server = Server::of(console)?;
     let (source, body) = source(place, line.last("file"), console)?;
     private.dockerfile = source.outside.clone();
+    // Standard input can be read once.
+    let can_repeat = place != "-" && line.last("file") != Some("-");
 
     let mut query: Vec<(&str, &str)> = tags.iter().map(|tag| ("tag", tag.as_str())).collect();
-    query.push(("dockerfile", &source.name));
+    let dockerfile = source.name.clone();
+    query.push(("dockerfile", &dockerfile));
     query.extend(line.last("target").map(|it| ("target", it)));
     query.extend(line.all("label").map(|it| ("label", it)));
     query.extend(line.is_on("no-cache").then_some(("no-cache", "1")));
     query.extend(line.is_on("pull").then_some(("pull", "1")));
-    let request = server.request(Method::POST, "/landfall/v1/builds").query(&query);
-    let request = request.header("landfall-build-private", private.header()).body(body);
-    let answer = server.send(request).await.map_err(|refused| failed(Failure::from(refused)))?;
-
-    let shown = match show {
-        Show::Nothing => Shown::OnlyErrors,
-        Show::Plain | Show::Raw => Shown::All,
+    let request = |body| {
+        let request = server.request(Method::POST, "/landfall/v1/builds").query(&query);
+        request.header("landfall-build-private", private.header()).body(body)
     };
-    let mut plain = Plain::new(source, shown);
-    let mut lines = Lines::default();
-    let mut chunks = answer.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|error| failed(Failure::new(format!("the server stopped answering: {error}"))))?;
-        for text in lines.take(&chunk) {
-            if show == Show::Raw {
-                console.err(String::from_utf8_lossy(&text));
-            }
-            plain.tell(&text, console);
+    let mut patience = Patience::default();
+    let mut told = carry_out(&server, request(body), source, show, console).await;
+    while let Err(Refused::Away(failure)) = told {
+        if !can_repeat || !patience.wait().await {
+            return Err(failed(failure));
         }
+        // What was built is in the cache, so the next server goes on where this one was killed.
+        let (source, body) = self::source(place, line.last("file"), console)?;
+        told = carry_out(&server, request(body), source, show, console).await;
     }
+    let mut plain = told.map_err(|refused| failed(Failure::from(refused)))?;
     let Some(digest) = plain.result(console)? else {
         return Err(failed(Failure::new("the server ended the build without a result")));
     };
@@ -142,6 +140,28 @@ pub async fn build(command: &str, args: &[String], config: Option<String>, conso
         }
     }
     Ok(())
+}
+
+/// Sends a build and shows how it goes, until it ends or the server does.
+async fn carry_out(server: &Server, request: RequestBuilder, source: Source, show: Show, console: &mut Console) -> Result<Plain, Refused> {
+    let answer = server.send(request).await?;
+    let shown = match show {
+        Show::Nothing => Shown::OnlyErrors,
+        Show::Plain | Show::Raw => Shown::All,
+    };
+    let mut plain = Plain::new(source, shown);
+    let mut lines = Lines::default();
+    let mut chunks = answer.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| Refused::Away(Failure::new(format!("the server stopped answering: {error}"))))?;
+        for text in lines.take(&chunk) {
+            if show == Show::Raw {
+                console.err(String::from_utf8_lossy(&text));
+            }
+            plain.tell(&text, console);
+        }
+    }
+    Ok(plain)
 }
 
 /// An error in the form of the original.
@@ -251,10 +271,8 @@ fn dockerfile(folder: &Path, place: &str, file: Option<&str>, console: &Console)
         }
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        let reason = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            _ => error.to_string(),
-        };
+        let is_missing = error.kind() == std::io::ErrorKind::NotFound;
+        let reason = if is_missing { "no such file or directory".to_owned() } else { error.to_string() };
         failed(Failure::new(format!("failed to solve: failed to read dockerfile: open {shown}: {reason}")))
     })?;
     match within(folder, &path) {

@@ -135,7 +135,7 @@ fn refused(command: &str, sub: Option<&str>) -> Failure {
 fn usage(error: &FlagError, command: &str) -> Failure {
     match error {
         FlagError::Refused { .. } => Failure::new(format!("docker: {error}")).with_code(125),
-        _ => {
+        FlagError::Unknown(_) | FlagError::UnknownShort(..) | FlagError::NoValue(_) | FlagError::NoShortValue(..) | FlagError::NoBool { .. } => {
             let space = if command.is_empty() { "" } else { " " };
             let usage = format!("{error}\n\nUsage:  docker {command}{space}[OPTIONS]\n\nRun 'docker {command}{space}--help' for more information");
             Failure::new(usage).with_code(125)

@@ -166,13 +166,11 @@ pub async fn pull(args: &[String], config: Option<String>, console: &mut Console
     let auth = credentials::load(config.as_deref(), console)?;
     let server = Server::of(console)?;
     let quiet = line.is_on("quiet");
-    if !quiet {
-        if let Some(tag) = &reference.tag {
-            if !name.rsplit('/').next().is_some_and(|it| it.contains(':')) {
-                console.out("Using default tag: latest");
-            }
-            console.out(format!("{tag}: Pulling from {}", familiar_path(&reference)));
+    if let Some(tag) = reference.tag.as_ref().filter(|_| !quiet) {
+        if !name.rsplit('/').next().is_some_and(|it| it.contains(':')) {
+            console.out("Using default tag: latest");
         }
+        console.out(format!("{tag}: Pulling from {}", reference.repository));
     }
     let body = json!({ "name": name, "registry_auth": auth });
     let pulled: Pulled = server.post("/landfall/v1/images/pull", &body).await?;
@@ -183,11 +181,6 @@ pub async fn pull(args: &[String], config: Option<String>, console: &mut Console
     }
     console.out(pulled.name);
     Ok(())
-}
-
-/// The repository without its registry, as `docker pull` shows it.
-fn familiar_path(reference: &ImageRef) -> &str {
-    &reference.repository
 }
 
 fn reference(name: &str) -> Result<ImageRef, Failure> {

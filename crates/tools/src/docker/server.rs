@@ -1,10 +1,36 @@
 //! Landfall's own server, as a job reaches it.
+//!
+//! A job outlives a server that is killed, so what cannot reach it waits for the next one.
+
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{Console, failure::Failure};
+
+/// A server that was killed is started again within this time, or nobody starts it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+
+/// Counts how long the server is away.
+#[derive(Default)]
+pub struct Patience {
+    away_since: Option<Instant>,
+}
+
+impl Patience {
+    /// Waits a moment; `false` when that was long enough.
+    pub async fn wait(&mut self) -> bool {
+        let has_some = self.away_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE;
+        if has_some {
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+        has_some
+    }
+}
 
 /// A client of Landfall's API with the job's token.
 pub struct Server {
@@ -50,7 +76,9 @@ pub struct Listed {
 /// A request that was not done.
 #[derive(Debug)]
 pub enum Refused {
-    /// The server cannot be reached or says what nobody understands.
+    /// The server cannot be reached.
+    Away(Failure),
+    /// The server says what nobody understands.
     Broken(Failure),
     Complaint(Complaint),
 }
@@ -58,7 +86,7 @@ pub enum Refused {
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Broken(failure) => failure,
+            Refused::Away(failure) | Refused::Broken(failure) => failure,
             Refused::Complaint(complaint) => Self::new(format!("Error response from daemon: {}", complaint.message)),
         }
     }
@@ -108,7 +136,7 @@ impl Server {
 
     /// Sends a request; an answer other than success is a complaint.
     pub async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, Refused> {
-        let answer = request.send().await.map_err(|error| Refused::Broken(self.unreachable(&error)))?;
+        let answer = request.send().await.map_err(|error| Refused::Away(self.unreachable(&error)))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
@@ -124,10 +152,26 @@ impl Server {
         })))
     }
 
-    /// Sends a request whose answer is JSON.
+    /// Sends a request whose answer is JSON, again while the server is away: what jobs ask can be asked twice.
     pub async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Refused> {
-        let answer = self.send(request).await?;
-        answer.json().await.map_err(|error| Refused::Broken(Failure::new(format!("docker: the server's answer is not readable: {error}"))))
+        let mut patience = Patience::default();
+        let mut request = request;
+        loop {
+            let again = request.try_clone();
+            let told = match self.send(request).await {
+                Ok(answer) => answer.bytes().await.map_err(|error| Refused::Away(self.unreachable(&error))),
+                Err(refused) => Err(refused),
+            };
+            match (told, again) {
+                (Ok(bytes), _) => {
+                    return serde_json::from_slice(&bytes).map_err(|error| {
+                        Refused::Broken(Failure::new(format!("docker: the server's answer is not readable: {error}")))
+                    });
+                }
+                (Err(Refused::Away(_)), Some(again)) if patience.wait().await => request = again,
+                (Err(refused), _) => return Err(refused),
+            }
+        }
     }
 
     /// All images, the newest first.

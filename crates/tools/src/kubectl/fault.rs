@@ -37,7 +37,7 @@ impl Fault {
                 status["message"] = format!("{what}: {message}").into();
                 Self::Status { code, status }
             }
-            other => other,
+            Self::Refused(_) | Self::Unreachable(_) | Self::Here(_) => self,
         }
     }
 }

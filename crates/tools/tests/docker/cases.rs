@@ -1,10 +1,10 @@
 //! What jobs do with docker, and what they are told.
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 
 use crate::ground::Ground;
 
-type Case = for<'a> fn(&'a Ground) -> BoxFuture<'a, ()>;
+type Case = for<'a> fn(&'a Ground) -> LocalBoxFuture<'a, ()>;
 
 pub fn all() -> Vec<(&'static str, Case)> {
     vec![

@@ -125,7 +125,7 @@ pub async fn send(router: Router, request: Request<Body>) -> (StatusCode, String
 
 pub fn log_line(step: u32, text: &str) -> LogLine {
     let stream = OutputStream::Stdout;
-    LogLine { at: at(40), step, stream, text: text.to_owned(), source_end_bytes: 0 }
+    LogLine { at: at(40), attempt: 1, step, stream, text: text.to_owned(), source_end_bytes: 0 }
 }
 
 pub fn project(name: &str, seconds: i64) -> Project {
