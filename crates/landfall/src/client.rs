@@ -39,10 +39,6 @@ impl Client {
         Ok(Self { running, token, http })
     }
 
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/landfall/v1/{path}", self.running.url);
         self.http.request(method, url).bearer_auth(&self.token)

@@ -115,6 +115,19 @@ impl DataFolder {
         self.read("running.json")
     }
 
+    /// Whether the server that holds the folder listens; one that is being killed does not for long.
+    pub fn answers(&self) -> bool {
+        let Ok(Some(running)) = self.running() else { return false };
+        let alive = fs::read_to_string(format!("/proc/{}/stat", running.pid)).is_ok_and(|stat| {
+            // The state stands behind the name, which may hold anything but ends with the last bracket.
+            let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+            !matches!(state, Some('Z' | 'X') | None)
+        });
+        let address = running.url.trim_start_matches("http://").parse::<std::net::SocketAddr>();
+        let patience = std::time::Duration::from_millis(500);
+        alive && address.is_ok_and(|address| std::net::TcpStream::connect_timeout(&address, patience).is_ok())
+    }
+
     pub fn keep_running(&self, running: &Running) -> anyhow::Result<()> {
         self.write("running.json", running)
     }

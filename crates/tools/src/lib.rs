@@ -10,6 +10,7 @@ mod failure;
 mod flags;
 mod go_template;
 mod kubectl;
+mod patience;
 
 use std::{ffi::OsString, process::ExitCode};
 

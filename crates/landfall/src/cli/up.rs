@@ -73,7 +73,7 @@ fn init_tracing() {
 /// Starts this program again without a terminal, and waits until it is ready.
 async fn detach(args: &UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
     super::pipe::end_with_reader();
-    if let Some(running) = context.data.running()? {
+    if let Some(running) = context.data.running()?.filter(|_| context.data.answers()) {
         println!("running     process {} already", running.pid);
         status::print(&running, &context.data.token()?);
         return Ok(ExitCode::from(exit::OK));

@@ -28,6 +28,9 @@ const FIRST_PORT: u16 = 7580;
 /// So many ports after the first one are tried; that many installations on one machine are unusual.
 const PORTS_TRIED: u16 = 100;
 
+/// The kernel takes this long at most to end a killed process and close its files.
+const LETTING_GO: Duration = Duration::from_secs(5);
+
 /// What a person chose at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
@@ -53,12 +56,15 @@ pub struct Server {
 /// Starts everything; returns when all of it answers.
 pub async fn start(data: &DataFolder, choice: Choice) -> anyhow::Result<Server> {
     let began = Instant::now();
-    let lock = data.lock()?;
+    let lock = lock(data).await?;
     check_git().await?;
-    let settings = settle(data, &choice)?;
+    let (settings, bound) = settle(data, &choice)?;
     let network = settings.network.as_ref().filter(|_| choice.kubeconfig.is_none());
     let addresses = network.map(addresses::hold).transpose()?.flatten();
-    let listener = bind(settings.port, choice.port.is_some()).await?;
+    let listener = match bound {
+        Some(bound) => TcpListener::from_std(bound)?,
+        None => bind(settings.port, choice.port.is_some()).await?,
+    };
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let parts = wiring::wire(data, &settings, &choice, &mut tasks, &stop).await?;
@@ -75,6 +81,18 @@ pub async fn start(data: &DataFolder, choice: Choice) -> anyhow::Result<Server> 
     Ok(Server { data: data.clone(), running, started_in, parts, tasks, stop, _lock: lock, _addresses: addresses })
 }
 
+/// Holds the data folder; a server that was just killed lets go of it within a moment.
+async fn lock(data: &DataFolder) -> anyhow::Result<fs::File> {
+    let began = Instant::now();
+    loop {
+        match data.lock() {
+            Ok(lock) => return Ok(lock),
+            Err(error) if began.elapsed() > LETTING_GO || data.answers() => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
 /// Git does the Git host's work, so it is better missed now than at the first push.
 async fn check_git() -> anyhow::Result<()> {
     let output = repo::git_command(std::path::Path::new("/")).arg("version").output().await;
@@ -86,11 +104,17 @@ async fn check_git() -> anyhow::Result<()> {
 }
 
 /// Reads the settings of an installation, or chooses them at its first start.
-fn settle(data: &DataFolder, choice: &Choice) -> anyhow::Result<Settings> {
+///
+/// A port that was chosen is listened on from here on, so that no other first start takes it.
+fn settle(data: &DataFolder, choice: &Choice) -> anyhow::Result<(Settings, Option<std::net::TcpListener>)> {
     let known = data.settings()?;
-    let mut settings = match known.clone() {
-        Some(settings) => settings,
-        None => Settings { port: choice.port.map_or_else(free_port, Ok)?, network: None },
+    let (mut settings, bound) = match (known.clone(), choice.port) {
+        (Some(settings), _) => (settings, None),
+        (None, Some(port)) => (Settings { port, network: None }, None),
+        (None, None) => {
+            let (port, bound) = free_port()?;
+            (Settings { port, network: None }, Some(bound))
+        }
     };
     if let Some(port) = choice.port {
         settings.port = port;
@@ -101,13 +125,17 @@ fn settle(data: &DataFolder, choice: &Choice) -> anyhow::Result<Settings> {
     if known.as_ref() != Some(&settings) {
         data.keep_settings(&settings)?;
     }
-    Ok(settings)
+    Ok((settings, bound))
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    let free = |port: &u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let found = (FIRST_PORT..FIRST_PORT + PORTS_TRIED).find(free);
-    found.with_context(|| format!("no port from {FIRST_PORT} on is free; name one with `landfall up --port PORT`"))
+fn free_port() -> anyhow::Result<(u16, std::net::TcpListener)> {
+    for port in FIRST_PORT..FIRST_PORT + PORTS_TRIED {
+        if let Ok(bound) = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            bound.set_nonblocking(true)?;
+            return Ok((port, bound));
+        }
+    }
+    bail!("no port from {FIRST_PORT} on is free; name one with `landfall up --port PORT`")
 }
 
 async fn bind(port: u16, chosen: bool) -> anyhow::Result<TcpListener> {

@@ -13,7 +13,7 @@ use crate::{
     busybox, evidence,
     program::{Ran, is_there, run},
     repository::Repository,
-    wait::until,
+    wait::until_ok,
 };
 
 /// Two first starts at the same moment may choose the same port.
@@ -136,16 +136,10 @@ impl Installation {
     /// Waits until a URL answers with exactly this body.
     #[track_caller]
     pub fn answers(&self, url: &str, body: &str) {
-        let mut last = String::new();
-        let answered = std::panic::AssertUnwindSafe(|| {
-            until(&format!("{url} answers `{body}`"), || {
-                last = curl(&["--max-time", "5", url]).out;
-                (last.trim() == body).then_some(())
-            });
+        until_ok(&format!("{url} answers `{body}`"), || {
+            let asked = curl(&["--max-time", "5", url]);
+            if asked.out.trim() == body { Ok(()) } else { Err(asked.to_string()) }
         });
-        if std::panic::catch_unwind(answered).is_err() {
-            panic!("{url} answers\n{last}\ninstead of `{body}`");
-        }
     }
 
     /// Everything that is known of a commit.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     installation::Installation,
     shop::{self, GOOD, GOOD_ANSWER, Shop},
+    wait::until,
 };
 
 #[test]
@@ -23,7 +24,7 @@ fn a_bad_release_is_taken_back_with_all_it_changed() {
     landfall.watch(&pushed.commit).ended_with(10);
     assert_eq!(configuration(&landfall), before);
     assert_eq!(landfall.object("shop", "configmap", "added"), None);
-    assert_eq!(landfall.pods("shop"), pods, "the pods that served go on");
+    until("the bad pods are gone, and those that served go on", || (landfall.pods("shop") == pods).then_some(()));
     landfall.answers(&landfall.address("shop", "shop"), GOOD_ANSWER);
 
     pushed.git.told("rolled back").told("LF-D0103");

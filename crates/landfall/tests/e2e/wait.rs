@@ -18,12 +18,18 @@ const LOOK: Duration = Duration::from_millis(25);
 /// If there is nothing after two minutes.
 #[track_caller]
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    until_ok(what, || look().ok_or_else(String::new))
+}
+
+/// The same, where each look that finds nothing tells what was there instead.
+#[track_caller]
+pub fn until_ok<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(found) = look() {
-            return found;
+        match look() {
+            Ok(found) => return found,
+            Err(instead) => assert!(began.elapsed() < PATIENCE, "not seen within {PATIENCE:?}: {what}\n{instead}"),
         }
-        assert!(began.elapsed() < PATIENCE, "not seen within {PATIENCE:?}: {what}");
         thread::sleep(LOOK);
     }
 }

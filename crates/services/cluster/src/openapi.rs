@@ -12,6 +12,16 @@ pub fn index() -> Response {
     answer::raw(StatusCode::OK, Bytes::from(openapi::index()))
 }
 
+/// `/openapi/v2`: a document without definitions, in the protobuf form that kubectl asks for.
+///
+/// kubectl looks here when the third version does not know a kind, and then says
+/// rightly that there is no such kind; an error would look like a broken server.
+pub fn second_version() -> Response {
+    let content = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    // Field 1, the version of the specification, as text of three bytes.
+    answer::with_type(StatusCode::OK, content, Body::from(Bytes::from_static(b"\x0a\x032.0")))
+}
+
 /// `/openapi/v3/PATH`
 pub fn document(path: &str, query: &Query, headers: &HeaderMap) -> Option<Response> {
     let document = openapi::document(path)?;

@@ -94,6 +94,7 @@ fn about_server(
         ["api", version] => discovery::resources("", version).ok_or_else(missing)?,
         ["apis", group] => discovery::group(group).ok_or_else(missing)?,
         ["apis", group, version] => discovery::resources(group, version).ok_or_else(missing)?,
+        ["openapi", "v2"] => openapi::second_version(),
         ["openapi", "v3"] => openapi::index(),
         ["openapi", "v3", rest @ ..] => {
             openapi::document(&rest.join("/"), query, headers).ok_or_else(missing)?

@@ -229,9 +229,9 @@ async fn a_log_is_read_by_job_or_whole() {
     let stage = Stage::new().await;
     let _writer = stage.log("bank#1", "count", &["one", "two\u{1b}[31m"]).await;
     let expected = concat!(
-        r#"{"job":"count","at":"2026-11-22T10:00:40Z","step":0,"stream":"stdout","text":"one","source_end_bytes":0}"#,
+        r#"{"job":"count","at":"2026-11-22T10:00:40Z","attempt":1,"step":0,"stream":"stdout","text":"one","source_end_bytes":0}"#,
         "\n",
-        r#"{"job":"count","at":"2026-11-22T10:00:40Z","step":0,"stream":"stdout","text":"two\u001b[31m","source_end_bytes":0}"#,
+        r#"{"job":"count","at":"2026-11-22T10:00:40Z","attempt":1,"step":0,"stream":"stdout","text":"two\u001b[31m","source_end_bytes":0}"#,
         "\n",
     );
     let whole = (StatusCode::OK, expected.to_owned());

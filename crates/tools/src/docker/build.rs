@@ -13,13 +13,14 @@ use super::{
     push,
     request::Private,
     secrets,
-    server::{Patience, Refused, Server},
+    server::{Refused, Server},
     usage, wrong_count,
 };
 use crate::{
     Console,
     failure::Failure,
     flags::{self, Flag, Parsed, Until, switch, value},
+    patience::Patience,
 };
 
 const NO_PLACE: &str = "the image goes to Landfall's store; give it a name with -t";

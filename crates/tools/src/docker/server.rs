@@ -1,36 +1,10 @@
 //! Landfall's own server, as a job reaches it.
-//!
-//! A job outlives a server that is killed, so what cannot reach it waits for the next one.
-
-use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Console, failure::Failure};
-
-/// A server that was killed is started again within this time, or nobody starts it.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-const BETWEEN_TRIES: Duration = Duration::from_millis(200);
-
-/// Counts how long the server is away.
-#[derive(Default)]
-pub struct Patience {
-    away_since: Option<Instant>,
-}
-
-impl Patience {
-    /// Waits a moment; `false` when that was long enough.
-    pub async fn wait(&mut self) -> bool {
-        let has_some = self.away_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE;
-        if has_some {
-            tokio::time::sleep(BETWEEN_TRIES).await;
-        }
-        has_some
-    }
-}
+use crate::{Console, failure::Failure, patience::Patience};
 
 /// A client of Landfall's API with the job's token.
 pub struct Server {

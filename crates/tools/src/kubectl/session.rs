@@ -16,7 +16,7 @@ use super::{
     discovery::{Discovery, Resource, encoded},
     fault::Fault,
 };
-use crate::{Console, failure::Failure, flags::Parsed};
+use crate::{Console, failure::Failure, flags::Parsed, patience::Patience};
 
 /// What a plain answer is asked for in.
 pub const JSON: &str = "application/json";
@@ -32,7 +32,17 @@ pub struct Session {
     pub namespace: String,
     /// Whether the namespace was named on the command line.
     pub namespace_is_given: bool,
+    absence: Absence,
     discovery: OnceCell<Discovery>,
+}
+
+/// What it means that the server cannot be reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// It is not there.
+    Lasting,
+    /// It is the server that runs this job, and was killed; it comes back.
+    Passing,
 }
 
 /// A request to make.
@@ -138,7 +148,8 @@ impl Session {
         let namespace = given.map_or_else(|| config.default_namespace.clone(), str::to_owned);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config).map_err(|it| wrong(&it))?;
-        Ok(Self { client, server, namespace, namespace_is_given: given.is_some(), discovery: OnceCell::new() })
+        let absence = if console.env("LANDFALL_TOKEN").is_some() { Absence::Passing } else { Absence::Lasting };
+        Ok(Self { client, server, namespace, namespace_is_given: given.is_some(), absence, discovery: OnceCell::new() })
     }
 
     /// What the server serves; asked for once.
@@ -148,14 +159,25 @@ impl Session {
 
     /// Sends a request and gives the answer as it comes.
     pub async fn stream(&self, ask: Ask) -> Result<Body, Fault> {
-        let request = Request::builder()
-            .method(ask.method)
-            .uri(&ask.path)
-            .header(header::ACCEPT, ask.accept)
-            .header(header::CONTENT_TYPE, ask.content_type)
-            .body(Body::from(ask.body))
-            .map_err(|error| Fault::here(error.to_string()))?;
-        let answer = self.client.send(request).await.map_err(|error| self.unreachable(&error))?;
+        let mut patience = Patience::default();
+        let answer = loop {
+            let request = Request::builder()
+                .method(ask.method.clone())
+                .uri(&ask.path)
+                .header(header::ACCEPT, ask.accept)
+                .header(header::CONTENT_TYPE, ask.content_type)
+                .body(Body::from(ask.body.clone()))
+                .map_err(|error| Fault::here(error.to_string()))?;
+            let fault = match self.client.send(request).await {
+                Ok(answer) => break answer,
+                Err(error) => self.unreachable(&error),
+            };
+            // What was refused was not done; what was cut off may have been, and only a creation shows it.
+            let can_repeat = matches!(fault, Fault::Refused(_)) || ask.method != Method::POST;
+            if self.absence == Absence::Lasting || !can_repeat || !patience.wait().await {
+                return Err(fault);
+            }
+        };
         let code = answer.status().as_u16();
         if answer.status().is_success() {
             return Ok(answer.into_body());

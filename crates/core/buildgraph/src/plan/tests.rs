@@ -1,3 +1,5 @@
+//! Plans of whole Dockerfiles, printed and compared.
+
 use super::*;
 use crate::parse;
 
