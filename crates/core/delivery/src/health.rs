@@ -71,7 +71,11 @@ fn deployment(object: &ObjectRef, sight: &Sight, settled: bool) -> Judged {
     let available = number(live, "/status/availableReplicas");
     let observed = number(live, "/status/observedGeneration") >= number(live, "/metadata/generation");
     let pods = sight.newest_pods(live);
-    let ready = pods.iter().filter(|pod| is_ready(pod)).count() as u64;
+    // The same test as `kubectl rollout status`.
+    let rolled_out = observed && updated >= desired && total <= updated && available >= updated;
+    // Pods were listed at another moment than the deployment; a finished roll-out counts by its own status.
+    let seen = pods.iter().filter(|pod| is_ready(pod)).count() as u64;
+    let ready = if rolled_out { available.min(desired) } else { seen };
     let message = if observed { format!("{ready} of {desired} ready") } else { "not yet observed".into() };
     let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     let status = WorkloadStatus {
@@ -81,8 +85,6 @@ fn deployment(object: &ObjectRef, sight: &Sight, settled: bool) -> Judged {
         ready: small(ready),
         message,
     };
-    // The same test as `kubectl rollout status`.
-    let rolled_out = observed && updated >= desired && total <= updated && available >= updated;
     let verdict = if rolled_out {
         Verdict::Healthy
     } else if observed {

@@ -1,6 +1,13 @@
 //! Chooses the addresses of the embedded cluster, out of everybody's way.
 
-use std::{fs, net::Ipv4Addr, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read as _, Seek as _, Write as _},
+    net::Ipv4Addr,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use rustix::fs::FlockOperation;
@@ -16,10 +23,11 @@ const LOCK: &str = "/run/lock/landfall-addresses";
 
 /// Finds ranges that no route of this machine touches, and takes them.
 ///
-/// Begins at another number for each data folder: a stopped installation has no
-/// route, and its ranges should still be free when it starts again.
+/// Begins at another number for each data folder, and passes over those of installations that
+/// are stopped: they have no route, and their ranges must be free when they start again.
 pub fn choose(data: &Path) -> anyhow::Result<NetworkSettings> {
-    let _lock = lock(LOCK)?;
+    let mut lock = lock(LOCK)?;
+    let mut known = lock.as_mut().map(installations).unwrap_or_default();
     let first = data.as_os_str().as_encoded_bytes().iter().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte));
     let routes = netlink::routes().context("the machine's routes cannot be read")?;
     let links = netlink::links().context("the machine's links cannot be read")?;
@@ -34,13 +42,17 @@ pub fn choose(data: &Path) -> anyhow::Result<NetworkSettings> {
                     range.contains(route.destination.address) || route.destination.contains(range.address)
                 })
         };
-        if routes.iter().any(touched) || links.iter().any(|link| link.name == bridge) {
+        if known.contains_key(&number) || routes.iter().any(touched) || links.iter().any(|link| link.name == bridge) {
             continue;
         }
         // Taken from here on, also for an installation that looks a moment later.
         netlink::add_local_route(services).with_context(|| {
             format!("the route for Services ({services}) cannot be added; the embedded cluster needs root")
         })?;
+        known.insert(number, data.to_owned());
+        if let Some(lock) = &mut lock {
+            note(lock, &known)?;
+        }
         return Ok(NetworkSettings {
             services: services.to_string(),
             pods: pods.to_string(),
@@ -58,9 +70,24 @@ fn lock(path: &str) -> anyhow::Result<Option<fs::File>> {
     Ok(Some(file))
 }
 
+/// The installations of this machine by the number of their ranges; deleted ones do not count.
+fn installations(file: &mut fs::File) -> BTreeMap<u8, PathBuf> {
+    let mut text = String::new();
+    let read = file.read_to_string(&mut text);
+    let known: BTreeMap<u8, PathBuf> = read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default();
+    known.into_iter().filter(|(_, data)| data.join("settings.json").exists()).collect()
+}
+
+/// Notes which installation has which number.
+fn note(file: &mut fs::File, known: &BTreeMap<u8, PathBuf>) -> anyhow::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    Ok(file.write_all(serde_json::to_string(known)?.as_bytes())?)
+}
+
 /// Where there is no such folder, two installations at once are a risk worth taking.
 fn open(path: &str) -> Option<fs::File> {
-    fs::OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path).ok()
+    fs::OpenOptions::new().create(true).read(true).write(true).truncate(false).mode(0o600).open(path).ok()
 }
 
 /// Says that a server uses the ranges, as long as the returned file is open.
