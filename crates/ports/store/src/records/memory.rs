@@ -63,17 +63,10 @@ impl MemoryRecords {
         state.last += 1;
         let revision = Revision(state.last);
         state.entries.insert(place, (revision, value.clone()));
-        let change = change(key, revision, value);
+        let change = Change::new(key, revision, value);
         // Nobody listening is fine: watchers read the table first.
         let _ = self.announce.send((kind.into(), change));
         Ok(revision)
-    }
-}
-
-fn change(key: &str, revision: Revision, value: Option<Bytes>) -> Change {
-    match value {
-        Some(value) => Change::Put(Stored { key: key.to_owned(), revision, value }),
-        None => Change::Deleted { key: key.to_owned(), revision },
     }
 }
 
@@ -128,7 +121,7 @@ impl Backlog for Tables {
             .entries
             .iter()
             .filter(|((a_kind, _), (revision, _))| a_kind == kind && *revision > from)
-            .map(|((_, key), (revision, value))| change(key, *revision, value.clone()))
+            .map(|((_, key), (revision, value))| Change::new(key, *revision, value.clone()))
             .collect();
         changes.sort_by_key(Change::revision);
         Ok(changes)

@@ -51,6 +51,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// What a write of `value` tells; without a value the record was deleted.
+    pub(crate) fn new(key: impl Into<String>, revision: Revision, value: Option<Bytes>) -> Self {
+        let key = key.into();
+        match value {
+            Some(value) => Self::Put(Stored { key, revision, value }),
+            None => Self::Deleted { key, revision },
+        }
+    }
+
     pub fn revision(&self) -> Revision {
         match self {
             Self::Put(stored) => stored.revision,

@@ -117,7 +117,7 @@ fn write_all(
                 last = counter;
                 for (write, result) in group.into_iter().zip(results) {
                     if let Ok(Applied { revision, changed: true }) = &result {
-                        let stored = change(write.key, *revision, write.value);
+                        let stored = Change::new(write.key, *revision, write.value);
                         // Nobody listening is fine: watchers read the table first.
                         let _ = announce.send((write.kind, stored));
                     }
@@ -176,13 +176,6 @@ fn commit(
     }
     transaction.commit()?;
     Ok(results)
-}
-
-fn change(key: String, revision: Revision, value: Option<Bytes>) -> Change {
-    match value {
-        Some(value) => Change::Put(Stored { key, revision, value }),
-        None => Change::Deleted { key, revision },
-    }
 }
 
 impl Reader {
@@ -255,7 +248,7 @@ impl Backlog for Reader {
             let mut query = db.prepare_cached(sql)?;
             let rows = query.query_map((kind, from.0), |row| {
                 let value: Option<Vec<u8>> = row.get(2)?;
-                Ok(change(row.get(0)?, Revision(row.get(1)?), value.map(Bytes::from)))
+                Ok(Change::new(row.get::<_, String>(0)?, Revision(row.get(1)?), value.map(Bytes::from)))
             })?;
             rows.collect()
         })
