@@ -30,7 +30,7 @@ pub fn measure(ground: &Ground) -> anyhow::Result<Vec<Figure>> {
         Ok(())
     })?;
     let began = Instant::now();
-    let during = load(&format!("http://{}/", served.address), || (0..ROLLOUTS).try_for_each(|_| roll(&installation)))?;
+    let during = load(&format!("http://{}/", served.address), || (0..ROLLOUTS).try_for_each(|number| roll(&installation, number)))?;
     let each = began.elapsed() / u32::try_from(ROLLOUTS).unwrap_or(1);
     Ok(vec![
         Figure::new(format!("rollouts: failed requests during {ROLLOUTS}"), during.failed, "").goal(0.0),
@@ -41,9 +41,11 @@ pub fn measure(ground: &Ground) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-fn roll(installation: &Installation<'_>) -> anyhow::Result<()> {
+/// By an annotation of the pods: `kubectl rollout restart` refuses a second time within a second.
+fn roll(installation: &Installation<'_>, number: usize) -> anyhow::Result<()> {
     let deployment = format!("deployment/{NAME}");
-    program::output(installation.kubectl().args(["-n", NAME, "rollout", "restart", &deployment]))?;
+    let patch = format!(r#"{{"spec":{{"template":{{"metadata":{{"annotations":{{"roll-out":"{number}"}}}}}}}}}}"#);
+    program::output(installation.kubectl().args(["-n", NAME, "patch", &deployment, "-p", &patch]))?;
     program::output(installation.kubectl().args(["-n", NAME, "rollout", "status", &deployment, "--timeout=60s"])).map(drop)
 }
 

@@ -168,8 +168,9 @@ impl Agent {
         future::join_all(found).await
     }
 
+    /// The address of the pod's network, if an earlier life of the agent finished preparing it.
     async fn network(&self, uid: &str) -> Option<std::net::IpAddr> {
-        if !self.unconfirmed.as_ref()?.uids.contains(uid) {
+        if !self.unconfirmed.as_ref()?.uids.contains(uid) || !launch::has_etc(&self.context, uid) {
             return None;
         }
         let networks = self.context.networks.list().await.ok()?;

@@ -232,7 +232,7 @@ pub fn read_template(context: &Context, name: &RunName) -> io::Result<Template> 
     Ok(serde_json::from_slice(&fs::read(run.template())?)?)
 }
 
-/// Writes the files of `/etc` that the node makes for a pod.
+/// Writes the files of `/etc` that the node makes for a pod; the last one in one stroke, see [`has_etc`].
 pub fn write_etc(context: &Context, pod: &Pod, address: IpAddr) -> io::Result<()> {
     let folder = context.folders.pod(&pod.metadata.uid);
     fs::create_dir_all(folder.root())?;
@@ -244,10 +244,14 @@ pub fn write_etc(context: &Context, pod: &Pod, address: IpAddr) -> io::Result<()
         false => dns::hosts(pod, Some(address), &context.resolver),
     };
     fs::write(folder.hosts(), hosts)?;
-    fs::write(
-        folder.resolv_conf(),
-        dns::resolv_conf(pod, &context.resolver),
-    )
+    let draft = folder.resolv_conf().with_extension("draft");
+    fs::write(&draft, dns::resolv_conf(pod, &context.resolver))?;
+    fs::rename(draft, folder.resolv_conf())
+}
+
+/// Whether an earlier life of the agent came to the end of [`write_etc`].
+pub fn has_etc(context: &Context, uid: &str) -> bool {
+    context.folders.pod(uid).resolv_conf().exists()
 }
 
 /// Sets up the pod's volumes; says when a token in them must be renewed.

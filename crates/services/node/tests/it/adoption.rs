@@ -1,6 +1,7 @@
 //! An agent that starts again takes over what runs and clears away what is gone.
 
 use http::Method;
+use sandbox::{Sandbox as _, Target};
 use serde_json::json;
 
 use crate::world::{World, is, run, script};
@@ -53,5 +54,30 @@ fn a_restarted_agent_takes_over() {
         assert_eq!(output, "alive\n");
         world.delete("stays").await;
         world.until_gone("stays").await;
+    });
+}
+
+/// A kill between the network of a pod and its files leaves the one without the other.
+#[test]
+fn an_agent_that_died_while_preparing_a_pod_prepares_it_again() {
+    run(33, async |world: &mut World| {
+        let spec = json!({ "containers": [script("main", "cat /etc/hosts; exec sleep 1000")] });
+        world.pod("cut", spec).await;
+        let pod = world.until("cut", "ready", |pod| is(pod, "Ready")).await;
+        world.stop_node().await;
+
+        let uid = pod["metadata"]["uid"].as_str().expect("an ID");
+        let id = format!("{uid}.main.0").parse().expect("a name");
+        world.sandbox.stop(&id, Target::Remove).await.expect("removed");
+        for file in ["hosts", "resolv.conf"] {
+            let path = world.dir.path().join("node/pods").join(uid).join(file);
+            std::fs::remove_file(path).expect("a file of the pod");
+        }
+        world.start_node().await;
+        world
+            .until("cut", "restarted", |pod| {
+                is(pod, "Ready") && pod["status"]["containerStatuses"][0]["restartCount"] == 1
+            })
+            .await;
     });
 }
