@@ -51,6 +51,7 @@ type question struct {
 	Old    json.RawMessage `json:"old"`
 	Live   json.RawMessage `json:"live"`
 	Text   string          `json:"text"`
+	Steps  []step          `json:"steps"`
 }
 
 type strategy interface {
@@ -187,6 +188,8 @@ func answer(q question, generator *printers.HumanReadableGenerator) any {
 			return map[string]any{"error": err.Error()}
 		}
 		return map[string]any{"object": json.RawMessage(r)}
+	case "ownership":
+		return ownership(q.Steps)
 	case "quantity":
 		v, err := resource.ParseQuantity(q.Text)
 		if err != nil {

@@ -7,6 +7,7 @@
 pub mod defaults;
 pub mod kinds;
 pub mod openapi;
+pub mod ownership;
 pub mod patch;
 pub mod proto;
 pub mod quantity;

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{kinds::Kind, schema::FieldProblem, validate::Cause};
+use crate::{kinds::Kind, ownership::Conflicts, schema::FieldProblem, validate::Cause};
 
 /// An answer that is not an object: a refusal, or the success of a deletion.
 #[derive(Clone, Debug, PartialEq)]
@@ -286,6 +286,20 @@ pub fn unsupported_media_type(offered: &[&str]) -> Status {
 pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Status {
     Status::failure(429, "TooManyRequests", message)
         .with_detail("retryAfterSeconds", json!(retry_after_seconds))
+}
+
+/// 409 for an apply of fields that others own.
+pub fn apply_conflict(conflicts: &Conflicts) -> Status {
+    let cause = |conflict: &crate::ownership::Conflict| {
+        json!({ "reason": "FieldManagerConflict", "message": conflict.message(), "field": conflict.field() })
+    };
+    let causes: Value = conflicts.0.iter().map(cause).collect();
+    Status::failure(409, "Conflict", conflicts.to_string()).with_detail("causes", causes)
+}
+
+/// 500 for an applied object that does not fit the schema, which the real server does not number better.
+pub fn untyped(why: impl Into<String>) -> Status {
+    Status::failure(500, "", why)
 }
 
 /// 500: the fault is the server's.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use names::Timestamp;
-use resource::{Kind, defaults, kinds, patch, quantity::Quantity, schema, status, table, validate};
+use resource::{Kind, defaults, kinds, ownership, patch, quantity::Quantity, schema, status, table, validate};
 use serde_json::{Value, json};
 
 #[test]
@@ -207,4 +207,74 @@ fn check(file: &str, ask: impl Fn(&Value, &Value) -> (Value, Value)) {
         differences.len(),
         differences.join("\n")
     );
+}
+
+#[test]
+fn owners_of_fields_are_tracked_the_same_way() {
+    check("ownership", |question, answer| {
+        let mut live: Option<Value> = None;
+        let steps = question["steps"].as_array().expect("steps");
+        let found = steps.iter().map(|step| match carry_out(step, live.as_ref()) {
+            Ok(object) => {
+                live = Some(object.clone());
+                shown(&object)
+            }
+            Err(refused) => json!(refused),
+        });
+        let found: Value = found.collect();
+        let expected = answer.as_array().expect("answers").iter().map(|answer| match &answer["object"] {
+            Value::Null => answer.get("message").or(answer.get("error")).cloned().unwrap_or_default(),
+            object => shown(object),
+        });
+        (found, expected.collect())
+    });
+}
+
+fn carry_out(step: &Value, live: Option<&Value>) -> Result<Value, String> {
+    let mut object = step["object"].clone();
+    let kind = kind_of(&object);
+    let writer = ownership::Writer {
+        manager: step["manager"].as_str().unwrap_or_default(),
+        subresource: step["subresource"].as_str().unwrap_or_default(),
+        now: "2026-11-22T00:00:00Z".parse().expect("a time"),
+    };
+    if step["do"] == "apply" {
+        let force = if step["force"] == true { ownership::Force::Yes } else { ownership::Force::No };
+        let mut object = ownership::apply(kind, live, &object, writer, force).map_err(|error| error.to_string())?;
+        defaults::apply(kind, &mut object);
+        return Ok(object);
+    }
+    defaults::apply(kind, &mut object);
+    let managed = ownership::update(kind, live, &object, writer);
+    object["metadata"]["managedFields"] = managed.unwrap_or_default();
+    Ok(object)
+}
+
+/// An object without what Go's own types always write, and the owners of its fields without times.
+fn shown(object: &Value) -> Value {
+    let mut object = object.clone();
+    let metadata = object["metadata"].as_object_mut().expect("metadata");
+    metadata.shift_remove("uid");
+    let mut entries = metadata.shift_remove("managedFields").unwrap_or_default();
+    for entry in entries.as_array_mut().into_iter().flatten() {
+        entry.as_object_mut().expect("an entry").shift_remove("time");
+    }
+    json!({ "object": without_empties(&object), "owners": entries })
+}
+
+fn without_empties(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), without_empties(value)));
+            let empty = |name: &str, value: &Value| match value {
+                Value::Object(fields) => fields.is_empty(),
+                Value::Array(items) => items.is_empty(),
+                Value::Bool(false) => name == "paused",
+                value => value.is_null(),
+            };
+            fields.filter(|(name, value)| !empty(name, value)).collect()
+        }
+        Value::Array(items) => items.iter().map(without_empties).collect(),
+        other => other.clone(),
+    }
 }

@@ -9,6 +9,7 @@
 
 mod admission;
 mod answer;
+mod author;
 mod body;
 mod bootstrap;
 mod client;

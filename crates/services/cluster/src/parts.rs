@@ -8,13 +8,15 @@ use resource::status::{self, Status};
 
 use crate::{
     answer,
+    author::Author,
     patch::Patch,
     path::Target,
     prepare::Part,
     query::Query,
     read,
     server::Server,
-    subresource, write,
+    subresource,
+    write::{self, Origin},
     write_requests::{change, sent, update},
 };
 
@@ -72,6 +74,7 @@ async fn scale(
     request: Request<Body>,
 ) -> Result<Response, Status> {
     let mode = query.mode()?;
+    let author = Author::of(query, &request, "scale");
     let is_patch = request.method() == Method::PATCH;
     let sent = sent(request).await?;
     let patch = if is_patch {
@@ -80,7 +83,7 @@ async fn scale(
         None
     };
     let whole = if is_patch { None } else { sent.value()? };
-    let changed = write::change(server, target, Part::Main, mode, |old| {
+    let changed = write::change(server, target, Part::Main, Origin::Written(&author), mode, |old| {
         let shown = subresource::scale::of(old);
         let wanted = match (&patch, &whole) {
             (Some(patch), _) => patch.apply_untyped(&shown)?,

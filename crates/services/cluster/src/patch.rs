@@ -1,12 +1,11 @@
 //! `PATCH`: JSON, merge and strategic merge patches, and apply.
 //!
 //! Apply (`application/apply-patch+yaml`) creates the object or merges the sent
-//! one into it by the merge keys of the schema. Owners of fields are not recorded,
-//! so a field that a later apply leaves out stays, and there are no conflicts
-//! between appliers.
+//! one into it by the ownership of fields, see [`resource::ownership`].
 
 use resource::{
     Kind,
+    ownership::{self, ApplyError, Force},
     patch::{self, PatchError},
     schema::{self, FieldProblem},
     status::{self, Status},
@@ -15,8 +14,10 @@ use serde_json::Value;
 
 use crate::{
     answer::Warnings,
+    author::Author,
     body::{self, Sent},
     object,
+    path::Target,
     query::FieldValidation,
 };
 
@@ -51,8 +52,7 @@ impl Patch {
             "application/merge-patch+json" => Form::Merge(body::json(&sent.bytes)?),
             "application/strategic-merge-patch+json" => Form::Strategic(body::json(&sent.bytes)?),
             "application/apply-patch+yaml" => {
-                let mut wanted = body::yaml(&sent.bytes)?;
-                object::remove_metadata(&mut wanted, "managedFields");
+                let wanted = body::yaml(&sent.bytes)?;
                 Form::Apply(wanted)
             }
             _ => return Err(status::unsupported_media_type(MEDIA_TYPES)),
@@ -68,12 +68,17 @@ impl Patch {
         &self,
         kind: &Kind,
         old: &Value,
+        applier: Applier<'_>,
         validation: FieldValidation,
     ) -> Result<(Value, Warnings), Status> {
         let applied = match &self.form {
+            Form::Apply(wanted) => {
+                let new = applier.apply(kind, Some(old), wanted)?;
+                return body::checked(kind, new, self.duplicates.clone(), validation);
+            }
             Form::Json(operations) => patch::json(old, operations),
             Form::Merge(members) => Ok(patch::merge(old, members)),
-            Form::Strategic(members) | Form::Apply(members) => patch::strategic(kind, old, members),
+            Form::Strategic(members) => patch::strategic(kind, old, members),
         };
         let new = applied.map_err(|error| refused(kind, object::name(old), error))?;
         let new = body::typed(kind, new)?;
@@ -84,14 +89,19 @@ impl Patch {
     pub fn first(
         &self,
         kind: &Kind,
-        name: &str,
+        target: &Target,
+        applier: Applier<'_>,
         validation: FieldValidation,
     ) -> Result<Option<(Value, Warnings)>, Status> {
         let Form::Apply(wanted) = &self.form else {
             return Ok(None);
         };
-        let mut value = body::typed(kind, wanted.clone())?;
-        object::set_metadata(&mut value, "name", Value::from(name));
+        let mut wanted = wanted.clone();
+        object::set_metadata(&mut wanted, "name", Value::from(target.name()));
+        if let Some(namespace) = target.namespace.as_deref().filter(|_| kind.namespaced) {
+            object::set_metadata(&mut wanted, "namespace", Value::from(namespace));
+        }
+        let value = applier.apply(kind, None, &wanted)?;
         body::checked(kind, value, self.duplicates.clone(), validation).map(Some)
     }
 
@@ -105,6 +115,25 @@ impl Patch {
                 Ok(patch::merge(old, members))
             }
         }
+    }
+}
+
+/// Who applies, and what they do about the fields of others.
+#[derive(Clone, Copy)]
+pub struct Applier<'a> {
+    pub author: &'a Author,
+    pub force: Force,
+}
+
+impl Applier<'_> {
+    fn apply(self, kind: &Kind, live: Option<&Value>, wanted: &Value) -> Result<Value, Status> {
+        let wanted = body::typed(kind, wanted.clone())?;
+        let applied = ownership::apply(kind, live, &wanted, self.author.writer(), self.force);
+        applied.map_err(|error| match error {
+            ApplyError::Conflict(conflicts) => status::apply_conflict(&conflicts),
+            ApplyError::Malformed(why) => status::bad_request(why),
+            ApplyError::Untyped(why) => status::untyped(why),
+        })
     }
 }
 

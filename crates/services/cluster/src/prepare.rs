@@ -25,6 +25,17 @@ pub enum Part {
     Finalizers,
 }
 
+impl Part {
+    /// The name of the part in a URL; empty for the object itself.
+    pub fn subresource(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Status => "status",
+            Self::Finalizers => "finalize",
+        }
+    }
+}
+
 /// Makes what a client sent into a new object.
 pub fn create(
     kind: &Kind,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     admission,
     answer::Warnings,
+    author::{self, Author},
     body::OBJECT_BYTES_MAX,
     object::{self, Key, Object},
     path::Target,
@@ -28,11 +29,21 @@ pub struct Changed {
     pub warnings: Warnings,
 }
 
+/// How an object came to be what it is.
+#[derive(Clone, Copy)]
+pub enum Origin<'a> {
+    /// By an apply, which knows the owners of all fields.
+    Applied,
+    /// By somebody who owns what they write.
+    Written(&'a Author),
+}
+
 /// Stores a new object.
 pub async fn create(
     server: &Server,
     target: &Target,
     value: Value,
+    origin: Origin<'_>,
     mode: Mode,
 ) -> Result<Arc<Object>, Status> {
     let kind = target.kind;
@@ -42,7 +53,7 @@ pub async fn create(
     let generates = object::name(&value).is_empty();
     let mut attempt = 1;
     loop {
-        match create_once(server, target, value.clone(), mode).await {
+        match create_once(server, target, value.clone(), origin, mode).await {
             Err(refused)
                 if generates && refused.reason == "AlreadyExists" && attempt < NAME_ATTEMPTS =>
             {
@@ -57,13 +68,25 @@ async fn create_once(
     server: &Server,
     target: &Target,
     mut value: Value,
+    origin: Origin<'_>,
     mode: Mode,
 ) -> Result<Arc<Object>, Status> {
     let kind = target.kind;
+    let sent = author::take(&mut value);
+    let owners = match origin {
+        Origin::Applied => sent,
+        Origin::Written(author) => {
+            let mut meant = value.clone();
+            defaults::apply(kind, &mut meant);
+            author.own(kind, None, &mut meant, sent);
+            author::take(&mut meant)
+        }
+    };
     prepare::create(kind, &mut value, target.namespace.as_deref(), now())?;
     defaults::apply(kind, &mut value);
     admission::create(server, kind, &mut value)?;
     defaults::apply(kind, &mut value);
+    author::set(&mut value, owners);
     let name = object::name(&value).to_owned();
     refuse_causes(kind, &name, &validate::create(kind, &value))?;
     refuse_size(&value)?;
@@ -88,6 +111,7 @@ pub async fn change(
     server: &Server,
     target: &Target,
     part: Part,
+    origin: Origin<'_>,
     mode: Mode,
     mut change: impl FnMut(&Value) -> Result<(Value, Warnings), Status>,
 ) -> Result<Changed, Status> {
@@ -96,9 +120,14 @@ pub async fn change(
     for _ in 0..CHANGE_ATTEMPTS {
         let current = server.get(kind, namespace, target.name())?;
         let old = view(kind, &current);
-        let (new, warnings) = change(&old)?;
-        let next = successor(server, kind, part, new, &old)?;
-        if next == *old {
+        let (mut new, warnings) = change(&old)?;
+        let sent = author::take(&mut new);
+        let mut next = successor(server, kind, part, new, &old)?;
+        match origin {
+            Origin::Applied => author::set(&mut next, sent),
+            Origin::Written(author) => author.own(kind, Some(&old), &mut next, sent),
+        }
+        if author::is_same(&next, &old) {
             return Ok(Changed {
                 object: Arc::clone(&current),
                 warnings,

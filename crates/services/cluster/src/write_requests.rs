@@ -2,22 +2,26 @@
 
 use axum::{body::Body, response::Response};
 use http::{Request, StatusCode};
-use resource::status::{self, Status};
+use resource::{
+    ownership::Force,
+    status::{self, Status},
+};
 use serde_json::json;
 
 use crate::{
     answer,
+    author::Author,
     body::{self, Sent},
     delete::{self, Deleted, End, Options},
     form::{self, Form},
     object,
-    patch::{self, Patch},
+    patch::{self, Applier, Patch},
     path::Target,
     prepare::Part,
     query::Query,
     read,
     server::{Server, view},
-    write,
+    write::{self, Origin},
 };
 
 pub async fn sent(request: Request<Body>) -> Result<Sent, Status> {
@@ -40,8 +44,9 @@ pub async fn create(
         query.mode()?,
         query.field_validation()?,
     );
+    let author = Author::of(query, &request, "");
     let (value, warnings) = sent(request).await?.object(target.kind, validation)?;
-    let object = write::create(server, target, value, mode).await?;
+    let object = write::create(server, target, value, Origin::Written(&author), mode).await?;
     Ok(answer::warn(
         read::one(target.kind, &object, form, StatusCode::CREATED),
         &warnings,
@@ -60,8 +65,9 @@ pub async fn update(
         query.mode()?,
         query.field_validation()?,
     );
+    let author = Author::of(query, &request, part.subresource());
     let (value, warnings) = sent(request).await?.object(target.kind, validation)?;
-    let changed = write::change(server, target, part, mode, |_| {
+    let changed = write::change(server, target, part, Origin::Written(&author), mode, |_| {
         Ok((value.clone(), Vec::new()))
     })
     .await?;
@@ -83,9 +89,19 @@ pub async fn change(
         query.mode()?,
         query.field_validation()?,
     );
+    let author = Author::of(query, &request, part.subresource());
     let sent = sent(request).await?;
     let patch = Patch::read(&sent)?;
-    if matches!(patch.form, patch::Form::Apply(_)) && query.get("fieldManager").is_none() {
+    let applies = matches!(patch.form, patch::Form::Apply(_));
+    let origin = if applies { Origin::Applied } else { Origin::Written(&author) };
+    let force = if query.is_set("force") { Force::Yes } else { Force::No };
+    if force == Force::Yes && !applies {
+        return Err(status::bad_request(
+            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch",
+        ));
+    }
+    let applier = Applier { author: &author, force };
+    if applies && query.get("fieldManager").is_none() {
         return Err(status::bad_request(
             "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
         ));
@@ -94,9 +110,9 @@ pub async fn change(
     let is_missing = || server.find(target.kind, namespace, target.name()).is_none();
     if part == Part::Main
         && is_missing()
-        && let Some((value, warnings)) = patch.first(target.kind, target.name(), validation)?
+        && let Some((value, warnings)) = patch.first(target.kind, target, applier, validation)?
     {
-        match write::create(server, target, value, mode).await {
+        match write::create(server, target, value, Origin::Applied, mode).await {
             // Somebody else made it in between, so there is something to merge into.
             Err(refused) if refused.reason == "AlreadyExists" => {}
             result => {
@@ -107,8 +123,8 @@ pub async fn change(
             }
         }
     }
-    let changed = write::change(server, target, part, mode, |old| {
-        patch.apply(target.kind, old, validation)
+    let changed = write::change(server, target, part, origin, mode, |old| {
+        patch.apply(target.kind, old, applier, validation)
     })
     .await?;
     Ok(answer::warn(

@@ -34,6 +34,11 @@ pub(crate) struct Schema {
     list_map_keys: Vec<String>,
     #[serde(rename = "x-kubernetes-list-type")]
     list_type: Option<String>,
+    #[serde(rename = "x-kubernetes-map-type")]
+    map_type: Option<String>,
+    default: Option<serde_json::Value>,
+    #[serde(default)]
+    required: Vec<String>,
     #[serde(rename = "x-kubernetes-group-version-kind", default)]
     names: Vec<Name>,
 }
@@ -180,13 +185,66 @@ impl Place {
             .is_some_and(|it| it.split(',').any(|part| part == word))
     }
 
-    /// How this list is merged; lists that say nothing are atomic.
+    /// How this list is merged. One that does not say it is merged as strategic merge patches do;
+    /// one that says nothing at all is atomic.
     pub fn list_kind(self) -> ListKind {
         match self.field.list_type.as_deref() {
             Some("map") => ListKind::Map(&self.field.list_map_keys),
             Some("set") => ListKind::Set,
+            None if self.has_strategy("merge") => match &self.field.merge_key {
+                Some(key) => ListKind::Map(std::slice::from_ref(key)),
+                None => ListKind::Set,
+            },
             _ => ListKind::Atomic,
         }
+    }
+
+    /// Whether this object is replaced as a whole by server-side apply.
+    pub fn is_atomic_map(self) -> bool {
+        let word = self.field.map_type.as_deref().or(self.target.map_type.as_deref());
+        word == Some("atomic")
+    }
+
+    /// Whether this object has fields with names of their own, which a free map has not.
+    pub fn has_fields(self) -> bool {
+        self.target.properties.is_some()
+    }
+
+    /// Whether the schema names this field.
+    pub fn declares(self, name: &str) -> bool {
+        self.target.properties.as_ref().is_some_and(|it| it.contains_key(name))
+    }
+
+    /// Whether the schema wants this field to be given.
+    pub fn requires(self, name: &str) -> bool {
+        self.target.required.iter().any(|it| it == name)
+    }
+
+    /// Whether this is an object whose keys are free.
+    pub fn is_free_map(self) -> bool {
+        self.target.properties.is_none() && self.target.additional.is_some()
+    }
+
+    /// What the field is when nobody sets it.
+    pub fn default(self) -> Option<&'static serde_json::Value> {
+        self.field.default.as_ref()
+    }
+
+    /// Whether Kubernetes' own type of this field is a structure that is always written.
+    pub fn is_structure(self) -> bool {
+        self.field.default.as_ref().is_some_and(|it| it.as_object().is_some_and(serde_json::Map::is_empty))
+    }
+
+    /// The fields that Kubernetes' own types write even when nobody sets them: structures that are
+    /// no pointers, and lists and maps that must be given.
+    pub fn always_there(self) -> impl Iterator<Item = &'static str> {
+        let properties = self.target.properties.iter().flatten();
+        let required = &self.target.required;
+        properties.filter_map(move |(name, _)| {
+            let field = self.field(name)?;
+            let collection = field.target.items.is_some() || field.target.additional.is_some();
+            (field.is_structure() || collection && required.contains(name)).then_some(name.as_str())
+        })
     }
 }
 

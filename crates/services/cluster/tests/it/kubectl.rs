@@ -204,6 +204,44 @@ async fn server_side_apply_creates_and_merges() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_applier_owns_what_it_sends_and_takes_back_what_it_drops() {
+    let home = Home::start().await;
+    let settings = |data: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {data}\n");
+    let apply = "apply --server-side --field-manager=landfall -f -";
+    home.check(apply, &settings("{a: '1', b: '1'}"), 0, "configmap/settings serverside-applied\n").await;
+    home.check("patch configmap settings --type=merge -p {\"data\":{\"c\":\"9\"}}", "", 0, "configmap/settings patched\n").await;
+    home.check(
+        "apply --server-side --field-manager=other -f -",
+        &settings("{a: '2'}"),
+        1,
+        "error: Apply failed with 1 conflict: conflict with \"landfall\": .data.a\n\
+         Please review the fields above--they currently have other managers. Here\n\
+         are the ways you can resolve this warning:\n\
+         * If you intend to manage all of these fields, please re-run the apply\n  command with the `--force-conflicts` flag.\n\
+         * If you do not intend to manage all of the fields, please edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n\
+         * You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\n\
+         See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts\n",
+    )
+    .await;
+    home.check(
+        "apply --server-side --force-conflicts --dry-run=server --field-manager=other -f -",
+        &settings("{a: '2'}"),
+        0,
+        "configmap/settings serverside-applied (server dry run)\n",
+    )
+    .await;
+    home.check(apply, &settings("{a: '1'}"), 0, "configmap/settings serverside-applied\n").await;
+    home.check("get configmap settings -o jsonpath={.data}", "", 0, "{\"a\":\"1\",\"c\":\"9\"}").await;
+    home.check(
+        "get configmap settings --show-managed-fields -o jsonpath={range.metadata.managedFields[*]}{.manager}={.operation}:{.fieldsV1}{\";\"}{end}",
+        "",
+        0,
+        "landfall=Apply:{\"f:data\":{\"f:a\":{}}};kubectl-patch=Update:{\"f:data\":{\"f:c\":{}}};",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn objects_are_changed_in_every_way() {
     let home = Home::start().await;
     home.check("apply -f -", DEPLOYMENT, 0, "deployment.apps/web created\n")
