@@ -179,6 +179,12 @@ impl Parsed {
         Ok(())
     }
 
+    /// Gives a flag also under the name that another tool has for it.
+    pub fn copy(&mut self, from: &str, to: &'static str) {
+        let copied: Vec<_> = self.all(from).map(|value| (to, value.to_owned())).collect();
+        self.values.extend(copied);
+    }
+
     /// All values of a flag that may stand several times.
     pub fn all<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a str> {
         self.values.iter().filter(move |(name, _)| *name == long).map(|(_, value)| value.as_str())

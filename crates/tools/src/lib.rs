@@ -1,28 +1,32 @@
-//! The tools that jobs call by name: `docker` and, where the machine has none, `kubectl`.
+//! The tools that jobs call by name: `docker` and, where the machine has none, `kubectl` and `helm`.
 //!
 //! Each answers as the original does where scripts look: the same words, the same exit
 //! codes. What it does not do it refuses by name. A tool knows its job's environment and
 //! the two servers behind it, Landfall's own and the Kubernetes API; nothing else.
 
 mod console;
+mod disk;
 mod docker;
 mod failure;
 mod flags;
 mod go_template;
+mod helm;
 mod kubectl;
 mod patience;
 
 use std::{ffi::OsString, process::ExitCode};
 
 pub use console::Console;
+pub use disk::Disk;
 use failure::Failure;
+pub use self::helm::{Fetched as FetchedChart, keychain as chart_keychain, receive as pull_chart, send as push_chart, unpack as unpack_chart};
 
 /// Runs the tool that is called `name` with its arguments, the name itself not among them.
 ///
 /// `None` if there is no such tool here; nothing has happened then.
 pub fn run(name: &str, args: Vec<OsString>) -> Option<ExitCode> {
     let name = name.rsplit('/').next().unwrap_or(name);
-    if !matches!(name, "docker" | "kubectl") {
+    if !matches!(name, "docker" | "helm" | "kubectl") {
         return None;
     }
     // Whoever calls may have installed a provider; then that one is used.
@@ -55,6 +59,7 @@ pub fn run(name: &str, args: Vec<OsString>) -> Option<ExitCode> {
 pub async fn main(name: &str, args: &[String], console: &mut Console) -> u8 {
     let done = match name {
         "docker" => docker::main(args, console).await,
+        "helm" => helm::main(args, console).await,
         "kubectl" => kubectl::main(args, console).await,
         _ => Err(Failure::new(format!("{name}: command not found")).with_code(127)),
     };

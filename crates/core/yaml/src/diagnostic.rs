@@ -26,6 +26,19 @@ pub struct Diagnostic {
 pub enum Severity {
     Error,
     Warning,
+    /// Worth knowing, and nothing has to change.
+    Note,
+}
+
+impl Severity {
+    /// The word that people see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One edit of the source by byte range.
@@ -56,6 +69,12 @@ impl Diagnostic {
     }
 
     #[must_use]
+    pub fn note(mut self) -> Self {
+        self.severity = Severity::Note;
+        self
+    }
+
+    #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
@@ -81,6 +100,7 @@ impl Diagnostic {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let start = self.span.start.min(source.len());
         let end = self.span.end.clamp(start, source.len());
@@ -107,10 +127,7 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     /// One line, for logs and pushers: `file:line:column: error[CODE]: message`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = self.severity.name();
         let Span { line, column, .. } = self.span;
         write!(
             f,

@@ -1,245 +1,326 @@
-//! Writes values as Go programs write YAML, so that both flavours read the same back.
+//! Writes values as Go programs write YAML, byte for byte.
+//!
+//! [`Emitter`] takes a value piece by piece, so whoever holds values of its own
+//! need not build a tree first; [`to_string`] writes a JSON value with it.
 
-use std::cmp::Ordering;
+mod number;
+mod order;
+mod plain;
+mod scalar;
+mod shape;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-use crate::{resolve, resolve_go};
+pub(crate) use number::float_key;
+pub use number::{float, json_float};
+pub use order::natural;
+pub(crate) use plain::is_timestamp;
+use shape::Shape;
 
-/// Writes `value` as one document that ends in a line break; keys are sorted.
+/// Which of Go's two emitters writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `sigs.k8s.io/yaml`: folds at 80 columns, sequences stand at the column of their key.
+    Compact,
+    /// `goyaml.v3` with an indent of two: never folds, sequences are indented.
+    Indented,
+}
+
+/// Writes `value` as one document that ends in a line break; keys are in natural order.
 pub fn to_string(value: &Value) -> String {
-    let mut out = String::new();
+    let mut emitter = Emitter::new(Layout::Compact);
+    json(&mut emitter, value);
+    emitter.finish()
+}
+
+fn json(emitter: &mut Emitter, value: &Value) {
     match value {
-        Value::Object(map) if !map.is_empty() => mapping(&mut out, value, 0),
-        Value::Array(items) if !items.is_empty() => sequence(&mut out, items, 0),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Array(_)
-        | Value::Object(_) => {
-            scalar(&mut out, value, 0);
-            out.push('\n');
+        Value::Null => emitter.null(),
+        Value::Bool(flag) => emitter.boolean(*flag),
+        Value::Number(it) => json_number(emitter, it),
+        Value::String(it) => emitter.text(it),
+        Value::Array(items) => {
+            emitter.open_sequence(items.len());
+            items.iter().for_each(|it| json(emitter, it));
+            emitter.close();
         }
-    }
-    out
-}
-
-fn mapping(out: &mut String, value: &Value, indent: usize) {
-    let Value::Object(map) = value else { return };
-    let mut keys: Vec<_> = map.keys().collect();
-    keys.sort_by(|left, right| natural(left, right));
-    for (position, key) in keys.into_iter().enumerate() {
-        if position > 0 || out.ends_with('\n') || out.is_empty() {
-            pad(out, indent);
-        }
-        text(out, key, indent, Place::Key);
-        out.push(':');
-        if let Some(value) = map.get(key) {
-            below(out, value, indent);
-        }
-    }
-}
-
-/// The value of a key: collections go to the next line, sequences without indentation.
-fn below(out: &mut String, value: &Value, indent: usize) {
-    match value {
-        Value::Object(map) if !map.is_empty() => {
-            out.push('\n');
-            mapping(out, value, indent + 2);
-        }
-        Value::Array(items) if !items.is_empty() => {
-            out.push('\n');
-            sequence(out, items, indent);
-        }
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Array(_)
-        | Value::Object(_) => {
-            out.push(' ');
-            scalar(out, value, indent);
-            out.push('\n');
-        }
-    }
-}
-
-fn sequence(out: &mut String, items: &[Value], indent: usize) {
-    for (position, item) in items.iter().enumerate() {
-        if position > 0 || out.ends_with('\n') || out.is_empty() {
-            pad(out, indent);
-        }
-        out.push_str("- ");
-        match item {
-            Value::Object(map) if !map.is_empty() => mapping(out, item, indent + 2),
-            Value::Array(inner) if !inner.is_empty() => sequence(out, inner, indent + 2),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_)
-            | Value::Object(_) => {
-                scalar(out, item, indent);
-                out.push('\n');
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by(|left, right| natural(left.0, right.0, Layout::Compact));
+            emitter.open_mapping(entries.len());
+            for (key, value) in entries {
+                emitter.key(key);
+                json(emitter, value);
             }
+            emitter.close();
         }
     }
 }
 
-fn scalar(out: &mut String, value: &Value, indent: usize) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Value::Number(number) => out.push_str(&number.to_string()),
-        Value::String(it) => text(out, it, indent, Place::Value),
-        Value::Array(_) => out.push_str("[]"),
-        Value::Object(_) => out.push_str("{}"),
+fn json_number(emitter: &mut Emitter, it: &Number) {
+    if let Some(whole) = it.as_i64() {
+        emitter.integer(whole);
+    } else if let Some(whole) = it.as_u64() {
+        emitter.unsigned(whole);
+    } else {
+        emitter.verbatim(&json_float(it.as_f64().unwrap_or_default()));
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Longer keys are written with `?`.
+const SIMPLE_KEY_BYTES_MAX: usize = 128;
+const INDENT: usize = 2;
+
+/// Takes one document piece by piece and gives its text.
+///
+/// The caller keeps order: a mapping gets [`Emitter::key`] and then a value, each
+/// as many times as was said when it was opened, and its keys come in the order
+/// of [`natural`].
+#[derive(Debug)]
+pub struct Emitter {
+    out: String,
+    layout: Layout,
+    /// Characters since the last line break.
+    column: usize,
+    /// The last thing written was a blank or the start of a line.
+    whitespace: bool,
+    /// Nothing but blanks and indicators stand in this line.
+    indention: bool,
+    /// `None` around the root.
+    indent: Option<usize>,
+    open: Vec<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    kind: Kind,
+    /// The indent to return to.
+    outer: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sequence,
+    /// Was the key that awaits its value written with `?`?
+    Mapping {
+        key: KeyForm,
+    },
+    /// `[]` or `{}`, already written.
+    Empty,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyForm {
+    Simple,
+    Complex,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    Key,
+    Root,
+    Item,
+    SimpleKey,
+    ComplexKey,
     Value,
 }
 
-fn text(out: &mut String, it: &str, indent: usize, place: Place) {
-    if place == Place::Value && fits_block(it) {
-        block(out, it, indent);
-    } else if fits_plain(it) {
-        out.push_str(it);
-    } else {
-        quoted(out, it);
-    }
-}
-
-/// Text with line breaks, but without trailing blanks or odd characters, reads best as a block.
-fn fits_block(it: &str) -> bool {
-    let printable = it
-        .chars()
-        .all(|symbol| symbol == '\n' || (!symbol.is_control() && printable(symbol)));
-    it.contains('\n')
-        && printable
-        && !it.starts_with([' ', '\n'])
-        && !it.lines().any(|line| line.ends_with(' '))
-}
-
-fn block(out: &mut String, it: &str, indent: usize) {
-    let body = it.trim_end_matches('\n');
-    out.push_str(match it.len() - body.len() {
-        0 => "|-",
-        1 => "|",
-        _ => "|+",
-    });
-    for line in it.strip_suffix('\n').unwrap_or(it).split('\n') {
-        out.push('\n');
-        if !line.is_empty() {
-            pad(out, indent + 2);
-            out.push_str(line);
+impl Emitter {
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            out: String::new(),
+            layout,
+            column: 0,
+            whitespace: true,
+            indention: true,
+            indent: None,
+            open: Vec::new(),
         }
     }
-}
 
-fn fits_plain(it: &str) -> bool {
-    let text = Value::String(it.to_owned());
-    let same = resolve::plain(it) == text && resolve_go::plain(it) == Ok(text) && !looks_typed(it);
-    let first = it.chars().next().unwrap_or(' ');
-    let second = it.chars().nth(1).unwrap_or(' ');
-    let start = match first {
-        '-' | '?' | ':' => !second.is_whitespace(),
-        _ => !" \t!&*'\"%@`,[]{}#|>=".contains(first),
-    };
-    same && start
-        && !it.contains(": ")
-        && !it.contains(" #")
-        && !it.ends_with([':', ' '])
-        && it != "<<"
-        && !it.starts_with("---")
-        && !it.starts_with("...")
-        && it
-            .chars()
-            .all(|symbol| !symbol.is_control() && printable(symbol))
-}
-
-/// Dates and base-60 numbers: text to both flavours here, yet typed to some readers.
-fn looks_typed(it: &str) -> bool {
-    it.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
-        && it
-            .chars()
-            .all(|symbol| symbol.is_ascii_digit() || "+-.:_TZt eExXabcdfABCDF".contains(symbol))
-        && it.chars().any(|symbol| symbol.is_ascii_digit())
-        && !it.contains("..")
-        && (it.contains(':')
-            || it.contains('_')
-            || it.matches('-').count() == 2
-            || it.contains(['e', 'E']))
-}
-
-fn printable(symbol: char) -> bool {
-    !matches!(
-        symbol,
-        '\u{a0}' | '\u{85}' | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{10000}'..
-    )
-}
-
-fn quoted(out: &mut String, it: &str) {
-    out.push('"');
-    for symbol in it.chars() {
-        match symbol {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\0' => out.push_str("\\0"),
-            _ if !symbol.is_control() && printable(symbol) => out.push(symbol),
-            _ => match u32::from(symbol) {
-                code @ 0..=0xff => out.push_str(&format!("\\x{code:02X}")),
-                code @ 0x100..=0xffff => out.push_str(&format!("\\u{code:04X}")),
-                code => out.push_str(&format!("\\U{code:08X}")),
-            },
-        }
+    /// The text so far, for whoever limits its size.
+    pub fn len(&self) -> usize {
+        self.out.len()
     }
-    out.push('"');
-}
 
-fn pad(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
-}
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
 
-/// Go sorts keys so that `a2` comes before `a10`.
-fn natural(left: &str, right: &str) -> Ordering {
-    let (mut left, mut right) = (left, right);
-    loop {
-        let (Some(a), Some(b)) = (left.chars().next(), right.chars().next()) else {
-            return left.len().cmp(&right.len());
-        };
-        if a.is_ascii_digit() && b.is_ascii_digit() {
-            let (first, rest_left) = digits(left);
-            let (second, rest_right) = digits(right);
-            let order = first.cmp(&second);
-            if order != Ordering::Equal {
-                return order;
-            }
-            (left, right) = (rest_left, rest_right);
-        } else if a == b {
-            left = left.get(a.len_utf8()..).unwrap_or_default();
-            right = right.get(b.len_utf8()..).unwrap_or_default();
+    pub fn null(&mut self) {
+        self.verbatim("null");
+    }
+
+    pub fn boolean(&mut self, flag: bool) {
+        self.verbatim(if flag { "true" } else { "false" });
+    }
+
+    pub fn integer(&mut self, number: i64) {
+        self.verbatim(&number.to_string());
+    }
+
+    pub fn unsigned(&mut self, number: u64) {
+        self.verbatim(&number.to_string());
+    }
+
+    /// A float as `goyaml` writes it; see [`json_float`] for one that went through JSON.
+    pub fn float(&mut self, number: f64) {
+        self.verbatim(&float(number));
+    }
+
+    /// A scalar that is written as it is, for numbers that are text already.
+    pub fn verbatim(&mut self, text: &str) {
+        self.begin_value();
+        self.space();
+        self.push_ascii(text);
+        self.whitespace = false;
+        self.indention = false;
+    }
+
+    pub fn text(&mut self, text: &str) {
+        let place = self.begin_value();
+        self.scalar(text, &Shape::of(text, self.layout), place);
+    }
+
+    /// The key of the next value; keys come in the order of [`natural`].
+    pub fn key(&mut self, key: &str) {
+        self.new_line();
+        let shape = Shape::of(key, self.layout);
+        let form = if shape.multiline || key.len() > SIMPLE_KEY_BYTES_MAX {
+            KeyForm::Complex
         } else {
-            return match (a.is_alphabetic(), b.is_alphabetic()) {
-                (true, false) => Ordering::Greater,
-                (false, true) => Ordering::Less,
-                _ => a.cmp(&b),
-            };
+            KeyForm::Simple
+        };
+        if let Some(open) = self.open.last_mut() {
+            open.kind = Kind::Mapping { key: form };
+        }
+        match form {
+            KeyForm::Simple => self.scalar(key, &shape, Place::SimpleKey),
+            KeyForm::Complex => {
+                self.indicator("?", true);
+                self.scalar(key, &shape, Place::ComplexKey);
+            }
         }
     }
-}
 
-fn digits(text: &str) -> (u128, &str) {
-    let end = text
-        .find(|it: char| !it.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, rest) = text.split_at(end);
-    (number.parse().unwrap_or(u128::MAX), rest)
+    pub fn open_mapping(&mut self, entries: usize) {
+        self.begin_value();
+        if entries == 0 {
+            return self.open_empty("{}");
+        }
+        let outer = self.indent;
+        self.indent = Some(outer.map_or(0, |it| it + INDENT));
+        let kind = Kind::Mapping {
+            key: KeyForm::Simple,
+        };
+        self.open.push(Open { kind, outer });
+    }
+
+    pub fn open_sequence(&mut self, items: usize) {
+        let place = self.begin_value();
+        if items == 0 {
+            return self.open_empty("[]");
+        }
+        let outer = self.indent;
+        let beside_key = self.layout == Layout::Compact && place == Place::Value && !self.indention;
+        self.indent = Some(match outer {
+            None => 0,
+            Some(it) if beside_key => it,
+            Some(it) => it + INDENT,
+        });
+        let kind = Kind::Sequence;
+        self.open.push(Open { kind, outer });
+    }
+
+    /// Ends the collection that was opened last.
+    pub fn close(&mut self) {
+        if let Some(open) = self.open.pop() {
+            self.indent = open.outer;
+        }
+    }
+
+    /// The whole text, which ends in a line break.
+    pub fn finish(mut self) -> String {
+        self.indent = None;
+        self.new_line();
+        self.out
+    }
+
+    fn open_empty(&mut self, brackets: &str) {
+        self.indicator(brackets, false);
+        let outer = self.indent;
+        let kind = Kind::Empty;
+        self.open.push(Open { kind, outer });
+    }
+
+    /// Writes what leads to a value: the dash of an item or the colon of a key.
+    fn begin_value(&mut self) -> Place {
+        match self.open.last().map(|it| it.kind) {
+            None | Some(Kind::Empty) => Place::Root,
+            Some(Kind::Sequence) => {
+                self.new_line();
+                self.indicator("-", true);
+                Place::Item
+            }
+            Some(Kind::Mapping {
+                key: KeyForm::Simple,
+            }) => {
+                self.out.push(':');
+                self.column += 1;
+                self.whitespace = false;
+                self.indention = false;
+                Place::Value
+            }
+            Some(Kind::Mapping {
+                key: KeyForm::Complex,
+            }) => {
+                self.new_line();
+                self.indicator(":", true);
+                Place::Value
+            }
+        }
+    }
+
+    /// Goes to the column of the indent, on a new line unless there is nothing here yet.
+    fn new_line(&mut self) {
+        let indent = self.indent.unwrap_or(0);
+        if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
+            self.line_break();
+        }
+        while self.column < indent {
+            self.out.push(' ');
+            self.column += 1;
+        }
+        self.whitespace = true;
+        self.indention = true;
+    }
+
+    fn line_break(&mut self) {
+        self.out.push('\n');
+        self.column = 0;
+        self.indention = true;
+    }
+
+    fn indicator(&mut self, text: &str, keeps_indention: bool) {
+        self.space();
+        self.push_ascii(text);
+        self.whitespace = false;
+        self.indention &= keeps_indention;
+    }
+
+    fn space(&mut self) {
+        if !self.whitespace {
+            self.out.push(' ');
+            self.column += 1;
+        }
+    }
+
+    fn push_ascii(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.len();
+    }
+
+    fn push(&mut self, symbol: char) {
+        self.out.push(symbol);
+        self.column += 1;
+    }
 }

@@ -1,6 +1,6 @@
 //! Turns parser events into trees, within limits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle as Style, Tag};
 use serde_json::Value;
@@ -26,6 +26,25 @@ const MAX_NODES_GO: usize = 2_000_000;
 /// Everything that is wrong, in the order of the file. Warnings travel with the
 /// documents when there is no error, and among the errors when there is one.
 pub fn parse(source: &str, file: &str, flavor: Flavor) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let documents = parse_despite_duplicates(source, file, flavor)?;
+    let problems = documents.iter().flat_map(|it| &it.warnings);
+    if problems.clone().any(|it| it.severity == Severity::Error) {
+        return Err(problems.cloned().collect());
+    }
+    Ok(documents)
+}
+
+/// Like [`parse`], but keys that stand twice are errors among the warnings of the
+/// first document, so that its reader can report what else is wrong; the first counts.
+///
+/// # Errors
+///
+/// Everything else that is wrong, in the order of the file.
+pub fn parse_despite_duplicates(
+    source: &str,
+    file: &str,
+    flavor: Flavor,
+) -> Result<Vec<Document>, Vec<Diagnostic>> {
     let lines = Lines::new(source);
     if source.len() > MAX_BYTES {
         let message = format!(
@@ -39,7 +58,7 @@ pub fn parse(source: &str, file: &str, flavor: Flavor) -> Result<Vec<Document>, 
             message,
         )]);
     }
-    let found = characters::impostors(file, source, &lines);
+    let mut found = characters::impostors(file, source, &lines);
     let text = source.strip_prefix('\u{feff}').unwrap_or(source);
     let mut loader = Loader {
         file,
@@ -49,9 +68,11 @@ pub fn parse(source: &str, file: &str, flavor: Flavor) -> Result<Vec<Document>, 
         anchors: HashMap::new(),
         nodes: 0,
         problems: Vec::new(),
+        duplicates: Vec::new(),
     };
     let loaded = loader.load(text);
     let mut problems = std::mem::take(&mut loader.problems);
+    let duplicates = std::mem::take(&mut loader.duplicates);
     let spoiled = found.iter().any(|it| it.severity == Severity::Error);
     let roots = match loaded {
         Ok(roots) => roots,
@@ -67,9 +88,12 @@ pub fn parse(source: &str, file: &str, flavor: Flavor) -> Result<Vec<Document>, 
     }
     if !problems.is_empty() {
         problems.extend(found);
+        problems.extend(duplicates);
         problems.sort_by_key(|it| it.span.start);
         return Err(problems);
     }
+    found.extend(duplicates);
+    found.sort_by_key(|it| it.span.start);
     let mut warnings = Some(found);
     Ok(roots
         .into_iter()
@@ -89,6 +113,7 @@ struct Loader<'a> {
     anchors: HashMap<usize, Node>,
     nodes: usize,
     problems: Vec<Diagnostic>,
+    duplicates: Vec<Diagnostic>,
 }
 
 /// A collection that is still open.
@@ -108,6 +133,17 @@ enum Kind {
 }
 
 type Fatal = Box<Diagnostic>;
+
+/// Up to this many keys are compared with one another.
+const SHORT: usize = 16;
+
+/// Whether no two keys are equal without regard to case; false where it takes more than ASCII to tell.
+fn are_distinct(entries: &[Entry]) -> bool {
+    entries.iter().enumerate().all(|(at, entry)| {
+        let earlier = entries.iter().take(at);
+        entry.key.is_ascii() && earlier.into_iter().all(|it| !it.key.eq_ignore_ascii_case(&entry.key))
+    })
+}
 
 impl Loader<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum is open")]
@@ -276,7 +312,7 @@ impl Loader<'_> {
                     }
                 }
                 if self.flavor == Flavor::Core12 {
-                    self.check_duplicates(&entries);
+                    self.drop_duplicates(&mut entries);
                 }
                 NodeValue::Mapping(entries)
             }
@@ -286,26 +322,28 @@ impl Loader<'_> {
         node
     }
 
-    /// GitHub compares all keys without regard to case.
-    fn check_duplicates(&mut self, entries: &[Entry]) {
-        let mut seen: HashSet<String> = HashSet::new();
-        for entry in entries {
-            if !seen.insert(entry.key.to_uppercase()) {
-                let first = entries
-                    .iter()
-                    .find(|it| it.key.to_uppercase() == entry.key.to_uppercase());
-                let line = first.map_or(0, |it| it.key_span.line);
-                self.problems.push(
-                    Diagnostic::error(
-                        self.file,
-                        entry.key_span,
-                        "LF-Y0004",
-                        format!("`{}` is already defined", entry.key),
-                    )
-                    .help(format!("it stands first in line {line}; keep one of them")),
-                );
-            }
+    /// GitHub compares all keys without regard to case; the first counts.
+    fn drop_duplicates(&mut self, entries: &mut Vec<Entry>) {
+        // Most mappings are short, and comparing costs less than folding and hashing.
+        if entries.len() <= SHORT && are_distinct(entries) {
+            return;
         }
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let (file, duplicates) = (self.file, &mut self.duplicates);
+        entries.retain(|entry| {
+            let Some(line) = seen.insert(entry.key.to_uppercase(), entry.key_span.line) else {
+                return true;
+            };
+            seen.insert(entry.key.to_uppercase(), line);
+            let inner = entry.value.span;
+            duplicates.retain(|it| !(inner.start..inner.end).contains(&it.span.start));
+            let message = format!("`{}` is already defined", entry.key);
+            duplicates.push(
+                Diagnostic::error(file, entry.key_span, "LF-Y0004", message)
+                    .help(format!("it stands first in line {line}; keep one of them")),
+            );
+            false
+        });
     }
 
     fn scalar(&mut self, text: String, style: Style, tag: Option<&Tag>, span: Span) -> Node {

@@ -27,12 +27,18 @@ pub(crate) fn plain(text: &str) -> Result<Value, String> {
 }
 
 fn number(text: &str) -> Option<Value> {
-    let bare = text.replace('_', "");
-    if let Some(integer) = integer(&bare) {
-        return Some(integer);
+    // What starts with a point is read as a Go literal, in which underscores stand between digits.
+    if text.starts_with('.') {
+        return separates_digits(text)
+            .then(|| float(&text.replace('_', "")))
+            .flatten();
     }
-    // Go matches floats on the text with its underscores still in place, then drops them.
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let bare = text.replace('_', "");
+    integer(&bare).or_else(|| float(&bare))
+}
+
+fn float(bare: &str) -> Option<Value> {
+    let unsigned = bare.strip_prefix(['-', '+']).unwrap_or(bare);
     if !crate::resolve::is_decimal(unsigned) {
         return None;
     }
@@ -43,8 +49,21 @@ fn number(text: &str) -> Option<Value> {
         .flatten()
 }
 
+/// Whether each underscore has a digit on either side.
+fn separates_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| {
+        at.and_then(|it| bytes.get(it))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    let underscores = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_');
+    underscores
+        .map(|(at, _)| at)
+        .all(|at| digit(at.checked_sub(1)) && digit(Some(at + 1)))
+}
+
 /// Go's `ParseInt` with base 0, then the YAML 1.1 spellings on top.
-fn integer(text: &str) -> Option<Value> {
+pub(crate) fn integer(text: &str) -> Option<Value> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -63,6 +82,12 @@ fn integer(text: &str) -> Option<Value> {
         (lower.get(1..)?, 8)
     } else {
         (lower.as_str(), 10)
+    };
+    let (negative, digits) = match digits.strip_prefix(['+', '-']) {
+        // The spelling of YAML 1.1 lets a sign follow its prefix.
+        Some(rest) if text.starts_with("0b") => (digits.starts_with('-'), rest),
+        Some(_) => return None,
+        None => (negative, digits),
     };
     if digits.is_empty() || digits.starts_with(['+', '-']) {
         return None;

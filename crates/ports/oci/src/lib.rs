@@ -26,4 +26,4 @@ pub use import::{ImportError, Imported, Progress, Report, Shape};
 pub use keychain::{Credentials, Keychain, ParseKeychainError};
 pub use layer_tar::LayerError;
 pub use layers::{Layer, UnpackError};
-pub use remote::{Place, PullError, PushError, Pushed, RemoteError};
+pub use remote::{Artifact, Client, Part, Place, PullError, PushError, Pushed, RemoteError, artifact_tags};

@@ -37,7 +37,7 @@ pub const FLAGS: &[Flag] = &[
     value("timeout").idle(),
     value("grace-period").idle(),
     value("cascade").or("background").idle(),
-    value("kustomize").short('k').refused("kustomizations are not built yet; apply the rendered files with -f"),
+    value("kustomize").short('k'),
     switch("prune").refused("delete what is not wanted with `kubectl delete`"),
     value("prune-allowlist").refused("delete what is not wanted with `kubectl delete`"),
     value("applyset").refused("delete what is not wanted with `kubectl delete`"),
@@ -109,8 +109,10 @@ struct Applier<'a> {
 /// Runs `kubectl apply`.
 pub async fn apply(command: Command<'_>) -> Result<(), Failure> {
     let Command { line, console } = command;
-    if line.last("filename").is_none() {
-        return Err(Failure::new("error: must specify one of -f and -k"));
+    match (line.last("filename"), line.last("kustomize")) {
+        (None, None) => return Err(Failure::new("error: must specify one of -f and -k")),
+        (Some(_), Some(_)) => return Err(Failure::new("error: only one of -f or -k can be specified")),
+        _ => {}
     }
     if let Some(word) = line.words.first() {
         return Err(Failure::new(format!("error: Unexpected args: [{word}]\nSee 'kubectl apply -h' for help and examples")));

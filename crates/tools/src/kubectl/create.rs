@@ -44,7 +44,7 @@ pub const FLAGS: &[Flag] = &[
     switch("append-hash").refused("apply a manifest with a name of your own"),
     switch("edit").refused("a job has nobody to ask"),
     value("raw").refused("name the object"),
-    value("kustomize").short('k').refused("kustomizations are not built yet"),
+    value("kustomize").short('k').refused("`kubectl kustomize DIR` prints the files; hand them over with -f -"),
 ];
 
 /// Where Docker's own registry is kept.

@@ -34,7 +34,7 @@ pub const FLAGS: &[Flag] = &[
     value("output").short('o'),
     switch("interactive").short('i').refused("a job has nobody to ask"),
     value("raw").refused("name the object"),
-    value("kustomize").short('k').refused("kustomizations are not built yet"),
+    value("kustomize").short('k'),
 ];
 
 /// Runs `kubectl delete`.

@@ -27,7 +27,7 @@ pub const FLAGS: &[Flag] = &[
     switch("all-namespaces").short('A'),
     switch("show-events"),
     value("chunk-size").idle(),
-    value("kustomize").short('k').refused("kustomizations are not built yet"),
+    value("kustomize").short('k'),
 ];
 
 /// Where values begin when their name is short.

@@ -42,7 +42,7 @@ pub const FLAGS: &[Flag] = &[
     switch("show-managed-fields"),
     switch("server-print").idle(),
     value("chunk-size").idle(),
-    value("kustomize").short('k').refused("kustomizations are not built yet"),
+    value("kustomize").short('k'),
     switch("allow-missing-template-keys").idle(),
 ];
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use yaml::Flavor;
 
-use super::{discovery::Resource, fault::Fault, list, session::Session, text};
+use super::{discovery::Resource, fault::Fault, kustomize, list, session::Session, text};
 use crate::{Console, failure::Failure, flags::Parsed};
 
 /// What a folder is searched for.
@@ -38,6 +38,10 @@ pub struct Placed {
 pub fn read(line: &Parsed, console: &mut Console) -> Result<Vec<Manifest>, Failure> {
     let mut manifests = Vec::new();
     let recursive = line.is_on("recursive");
+    if let Some(folder) = line.last("kustomize") {
+        let text = kustomize::text(folder, console)?;
+        objects(&text, folder, &mut manifests)?;
+    }
     for name in line.all("filename").flat_map(|it| it.split(',')) {
         if name.starts_with("http://") || name.starts_with("https://") {
             return Err(Failure::new(format!(

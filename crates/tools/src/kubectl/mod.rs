@@ -7,21 +7,22 @@ mod config;
 mod create;
 mod delete;
 mod describe;
-mod discovery;
-mod fault;
+pub(crate) mod discovery;
+pub(crate) mod fault;
 mod get;
 mod json_path;
+mod kustomize;
 mod logs;
 mod manifests;
 mod output;
 mod rollout;
-mod session;
+pub(crate) mod session;
 mod set;
 mod table;
 mod target;
 mod undo;
 mod wait;
-mod watch;
+pub(crate) mod watch;
 
 use std::time::Duration;
 
@@ -68,6 +69,7 @@ Commands:
   apply, create, delete             Make objects what files say, make them, delete them
   rollout, set image, scale         Change Deployments and follow their rollouts
   patch, label, annotate            Change any object
+  kustomize DIR                     Print what a kustomization comes to
   wait                              Wait for a condition or for the end of an object
   config, cluster-info, version     Show the kubeconfig and the server
   api-resources, auth can-i         Show what the server serves and allows
@@ -128,6 +130,7 @@ pub async fn main(args: &[String], console: &mut Console) -> Result<(), Failure>
         ("rollout", "history") => undo::history(it).await,
         ("rollout", "undo") => undo::undo(it).await,
         ("rollout", sub) => rollout::change(it, sub).await,
+        ("kustomize", _) => kustomize::kustomize(it),
         ("set", sub) => set::set(it, sub).await,
         ("scale", _) => change::scale(it).await,
         ("patch", _) => change::patch(it).await,
@@ -152,6 +155,7 @@ fn flags_of(command: &str, sub: &str) -> Option<&'static [Flag]> {
     Some(match (command, sub) {
         ("apply", _) => apply::FLAGS,
         ("get", _) => get::FLAGS,
+        ("kustomize", _) => kustomize::FLAGS,
         ("describe", _) => describe::FLAGS,
         ("logs" | "log", _) => logs::FLAGS,
         ("delete", _) => delete::FLAGS,
@@ -192,10 +196,9 @@ fn usage(error: &FlagError, command: &str) -> Failure {
 fn refused(command: &str, sub: &str) -> Failure {
     let instead = match command {
         "exec" | "attach" | "cp" | "port-forward" | "debug" | "proxy" => "use the kubectl of Kubernetes with the same kubeconfig",
-        "kustomize" => "kustomizations are not built yet; apply the rendered files",
         "run" | "expose" | "autoscale" => "write a manifest and apply it",
         "edit" | "replace" => "change the manifest and apply it",
-        "diff" => "`kubectl apply --dry-run=server` shows what would change",
+        "diff" => "`kubectl apply --dry-run=server` shows what would change (`-k` works there too), `landfall render --diff REF` what differs from a commit",
         "top" => "there is no metrics API",
         "taint" | "cordon" | "uncordon" | "drain" | "certificate" => "nodes are Landfall's own here",
         "rollout" | "set" | "create" | "config" | "auth" | "cluster-info" | "explain" | "events" | "plugin" | "completion" => {

@@ -31,7 +31,7 @@ pub const FLAGS: &[Flag] = &[
     value("template"),
     value("field-manager").idle(),
     value("dry-run").or("client").refused("look at `kubectl rollout history` first"),
-    value("kustomize").short('k').refused("kustomizations are not built yet"),
+    value("kustomize").short('k').refused("`kubectl kustomize DIR` prints the files; hand them over with -f -"),
 ];
 
 const STRATEGIC: &str = "application/strategic-merge-patch+json";

@@ -173,8 +173,8 @@ async fn what_is_not_supported_is_refused_by_name() {
     assert_eq!(unknown, (1, String::new(), "error: unknown flag: --colour\nSee 'kubectl get --help' for usage.\n".to_owned()));
     let unknown = home.ours(&words("frobnicate"), "").await;
     assert_eq!(unknown, (1, String::new(), "error: unknown command \"frobnicate\" for \"kubectl\"\n".to_owned()));
-    let (code, _, err) = home.ours(&words("apply -k dir"), "").await;
-    assert_eq!((code, err.as_str()), (1, "error: --kustomize is not supported by this kubectl: kustomizations are not built yet; apply the rendered files with -f\n"));
+    let (code, _, err) = home.ours(&words("apply -k https://example.org/x"), "").await;
+    assert_eq!((code, err.as_str()), (1, "error: `https://example.org/x` is not fetched: check it out first\n"));
     let (code, _, err) = home.ours(&words("apply -f https://example.org/x.yaml"), "").await;
     assert_eq!(code, 1);
     assert_eq!(err, "error: `-f https://example.org/x.yaml` is not supported by Landfall's kubectl: URLs are not fetched; check the file in or fetch it in a step of its own\n");

@@ -200,6 +200,11 @@ impl Home {
     }
 
     pub async fn ours(&self, words: &[String], input: &str) -> Ran {
+        self.tool("kubectl", words, input).await
+    }
+
+    /// Runs one of our tools in the namespace that is ours.
+    pub async fn tool(&self, tool: &str, words: &[String], input: &str) -> Ran {
         let env: BTreeMap<String, String> = [
             ("KUBECONFIG".to_owned(), self.folder.path().join("ours").display().to_string()),
             ("HOME".to_owned(), self.folder.path().display().to_string()),
@@ -208,9 +213,33 @@ impl Home {
         let (out, err) = (Heard::default(), Heard::default());
         let input = Box::new(io::Cursor::new(input.as_bytes().to_vec()));
         let mut console = Console::new(Box::new(out.clone()), Box::new(err.clone()), input, env, self.folder.path().to_owned());
-        let ran = tokio::time::timeout(PATIENCE, tools::main("kubectl", words, &mut console)).await;
-        let code = ran.unwrap_or_else(|_| panic!("our kubectl {words:?} hangs: {} {}", out.text(), err.text()));
+        let ran = tokio::time::timeout(PATIENCE, tools::main(tool, words, &mut console)).await;
+        let code = ran.unwrap_or_else(|_| panic!("our {tool} {words:?} hangs: {} {}", out.text(), err.text()));
         (code, out.text(), err.text())
+    }
+
+    /// Runs the real helm in the namespace that is ours.
+    pub async fn real_helm(&self, words: &[String]) -> Ran {
+        let folder = std::env::var_os("LANDFALL_TOOLS").map_or_else(
+            || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/bin"),
+            std::path::PathBuf::from,
+        );
+        let helm = folder.join("helm4");
+        assert!(helm.exists(), "no `helm4` in {}: set LANDFALL_TOOLS to the folder of the referees", folder.display());
+        let mut command = Command::new(helm);
+        command
+            .args(words)
+            .env_clear()
+            .env("KUBECONFIG", self.folder.path().join("ours"))
+            .env("HOME", self.folder.path())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = tokio::time::timeout(PATIENCE, command.output()).await;
+        let output = output.unwrap_or_else(|_| panic!("helm {words:?} hangs")).expect("helm ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().and_then(|it| u8::try_from(it).ok()).unwrap_or(u8::MAX);
+        (code, text(&output.stdout), text(&output.stderr))
     }
 
     /// Runs both and compares all they say, but for what differs from object to object.

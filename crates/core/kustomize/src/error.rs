@@ -1,0 +1,155 @@
+//! Why a build failed, with the way that led there.
+
+use std::fmt;
+
+/// Why a build failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    /// The folders from the one that was asked for to the one that failed.
+    chain: Vec<String>,
+    /// The file that is wrong, when one is.
+    file: Option<String>,
+    /// The line in that file, counted from one.
+    line: Option<usize>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl BuildError {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            chain: Vec::new(),
+            file: None,
+            line: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// What can be done about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert(hint.into());
+        self
+    }
+
+    /// The file that is wrong, unless one is named already.
+    #[must_use]
+    pub fn in_file(mut self, file: &str) -> Self {
+        self.file.get_or_insert_with(|| file.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn at_line(mut self, line: usize) -> Self {
+        self.line.get_or_insert(line);
+        self
+    }
+
+    /// What was being done when it happened.
+    #[must_use]
+    pub fn during(mut self, operation: impl fmt::Display) -> Self {
+        self.message = format!("{operation}: {}", self.message);
+        self
+    }
+
+    /// The folder that was being built.
+    #[must_use]
+    pub fn below(mut self, folder: &str) -> Self {
+        self.chain.insert(0, folder.to_owned());
+        self
+    }
+
+    /// What went wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The file that is wrong, when one is.
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// The line of [`BuildError::file`], when it is known.
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    /// The folders from the one that was asked for to the one that failed.
+    pub fn chain(&self) -> &[String] {
+        &self.chain
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, "{file}:{line}: ")?,
+            (Some(file), None) => write!(f, "{file}: ")?,
+            (None, _) => {}
+        }
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, " ({hint})")?;
+        }
+        if self.chain.len() > 1 {
+            write!(f, " [{}]", self.chain.join(" → "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl From<files::FilesError> for BuildError {
+    fn from(error: files::FilesError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// The word of `known` that is nearest to `word`, when one is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    known
+        .into_iter()
+        .map(|it| (distance(&lower, &it.to_lowercase()), it))
+        .filter(|(distance, it)| *distance <= 1 + it.len().min(word.len()) / 4)
+        .min()
+        .map(|(_, it)| it)
+}
+
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, symbol) in left.chars().enumerate() {
+        let mut diagonal = above;
+        let mut last = above + 1;
+        for (index, other) in right.iter().enumerate() {
+            let up = row.get(index + 1).copied().unwrap_or_default();
+            let cost = diagonal + usize::from(symbol != *other);
+            let best = cost.min(up + 1).min(last + 1);
+            diagonal = up;
+            if let Some(place) = row.get_mut(index) {
+                *place = last;
+            }
+            last = best;
+        }
+        if let Some(place) = row.last_mut() {
+            *place = last;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_word_is_offered_only_when_it_is_near() {
+        let known = ["resources", "replicas", "namePrefix", "images"];
+        assert_eq!(nearest("resource", known), Some("resources"));
+        assert_eq!(nearest("nameprefx", known), Some("namePrefix"));
+        assert_eq!(nearest("frobnicate", known), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! Plain manifests: every document of every YAML and JSON file of a folder.
+
+use files::{FileKind, Files};
+use serde_json::Value;
+
+use crate::{Format, Object, RenderError, Rendered, Request, glob};
+
+/// Deeper folders are no tree of manifests.
+const DEPTH_MAX: usize = 32;
+
+pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, RenderError> {
+    let mut paths = Vec::new();
+    match files.list(&request.path)? {
+        Some(_) => collect(files, &request.path, request, 0, &mut paths)?,
+        None => paths.push(request.path.clone()),
+    }
+    let mut objects = Vec::new();
+    for path in paths {
+        let bytes = files.read(&path)?.unwrap_or_default();
+        let text = std::str::from_utf8(&bytes).map_err(|_| RenderError::new(format!("`{path}` is not UTF-8 text")))?;
+        documents(text, &path, &mut objects)?;
+    }
+    let texts: Vec<_> = objects.iter().map(|it| yaml::to_string(&it.value)).collect();
+    Ok(Rendered {
+        format: Format::Plain,
+        objects,
+        text: texts.join("---\n"),
+        notes: None,
+        warnings: Vec::new(),
+        reads: files::Reads::default(),
+    })
+}
+
+fn collect(files: &dyn Files, folder: &str, request: &Request, depth: usize, paths: &mut Vec<String>) -> Result<(), RenderError> {
+    if depth > DEPTH_MAX {
+        return Err(RenderError::new(format!("`{folder}` lies more than {DEPTH_MAX} folders deep")));
+    }
+    let wanted = &request.plain;
+    for entry in files.list(folder)?.unwrap_or_default() {
+        let path = if folder.is_empty() { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
+        match entry.kind {
+            FileKind::Folder if wanted.recurse => collect(files, &path, request, depth + 1, paths)?,
+            FileKind::Folder => {}
+            FileKind::File => {
+                let below = path.strip_prefix(&request.path).unwrap_or(&path).trim_start_matches('/');
+                let fits = |pattern: &Option<String>| pattern.as_ref().map(|pattern| glob::fits(pattern, below));
+                let is_manifest = [".yaml", ".yml", ".json"].iter().any(|ending| entry.name.ends_with(ending));
+                if is_manifest && fits(&wanted.include) != Some(false) && fits(&wanted.exclude) != Some(true) {
+                    paths.push(path);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads all documents of a text; lists are taken apart.
+pub(crate) fn documents(text: &str, source: &str, objects: &mut Vec<Object>) -> Result<(), RenderError> {
+    let documents = yaml::parse(text, source, yaml::Flavor::Go11).map_err(|found| {
+        let Some(first) = found.first() else { return RenderError::new(format!("`{source}` cannot be read")) };
+        let mut error = RenderError::new(first.message.clone());
+        error.place = Some(format!("{source}:{}:{}", first.span.line, first.span.column));
+        error.details = text.lines().nth(first.span.line.saturating_sub(1)).map(str::to_owned).into_iter().collect();
+        error.help.clone_from(&first.help);
+        error
+    })?;
+    for document in documents {
+        let value = document.root.to_json();
+        if value.is_null() {
+            continue;
+        }
+        let line = document.root.span.line;
+        take(value, source, line, objects)?;
+    }
+    Ok(())
+}
+
+fn take(value: Value, source: &str, line: usize, objects: &mut Vec<Object>) -> Result<(), RenderError> {
+    let wrong = |what: &str| {
+        let mut error = RenderError::new(what.to_owned()).help("every document needs `apiVersion`, `kind` and `metadata.name`");
+        error.place = Some(format!("{source}:{line}"));
+        error
+    };
+    let Some(fields) = value.as_object() else { return Err(wrong("a document is no object")) };
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text("apiVersion").is_empty() {
+        return Err(wrong("`apiVersion` is missing"));
+    }
+    if text("kind").is_empty() {
+        return Err(wrong("`kind` is missing"));
+    }
+    if text("kind").ends_with("List")
+        && let Some(Value::Array(items)) = fields.get("items")
+    {
+        return items.iter().try_for_each(|item| take(item.clone(), source, line, objects));
+    }
+    let metadata = fields.get("metadata");
+    let named = |name: &str| metadata.and_then(|it| it.get(name)).and_then(Value::as_str).is_some_and(|it| !it.is_empty());
+    if !named("name") && !named("generateName") {
+        return Err(wrong(&format!("the {} has no name", text("kind"))));
+    }
+    objects.push(Object { value, source: source.to_owned() });
+    Ok(())
+}
