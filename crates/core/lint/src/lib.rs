@@ -15,22 +15,25 @@ mod job;
 mod manifest;
 mod mend;
 mod paths;
+mod sarif;
 mod script;
 mod tree;
-mod workflows;
+mod workflow;
 
 pub use codes::{CODES, explain_code};
 pub use fix::{Fixed, fix};
+pub use sarif::sarif;
 pub use tree::{FileKind, Tree};
 
 use yaml::Diagnostic;
 
-/// Everything that is wrong, by file and place; `actions` are the actions that are carried out.
+/// Everything that is wrong, by file and place; `actions` are those that are carried out without being fetched.
 pub fn check(tree: &Tree, actions: &[&str]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (path, source) in tree.sources() {
         match tree::FileKind::of(path) {
-            FileKind::Workflow => workflows::check(path, source, actions, &mut found),
+            FileKind::Workflow => workflow::check(path, source, tree, actions, &mut found),
+            FileKind::Action => workflow::check_manifest(path, source, &mut found),
             FileKind::Dockerfile => dockerfile::check(path, source, &mut found),
             FileKind::Yaml => manifest::check(path, source, tree, &mut found),
             FileKind::Other => {}

@@ -9,6 +9,8 @@ use crate::mend::Source;
 pub enum FileKind {
     /// Directly in `.github/workflows`.
     Workflow,
+    /// The manifest of an action.
+    Action,
     Dockerfile,
     /// Perhaps a Kubernetes manifest.
     Yaml,
@@ -21,6 +23,9 @@ impl FileKind {
         let yaml = [".yml", ".yaml"].iter().any(|end| name.ends_with(end));
         if let Some(rest) = path.strip_prefix(".github/workflows/") {
             return if yaml && !rest.contains('/') { Self::Workflow } else { Self::Other };
+        }
+        if name == "action.yml" || name == "action.yaml" {
+            return Self::Action;
         }
         let docker = |it: &str| it == "Dockerfile" || it == "Containerfile" || it.starts_with("Dockerfile.");
         if docker(name) && !name.ends_with(".dockerignore") || name.ends_with(".Dockerfile") || name.ends_with(".dockerfile") {
@@ -108,6 +113,7 @@ mod tests {
             (".github/workflows/ci.yml", FileKind::Workflow),
             (".github/workflows/deep/ci.yml", FileKind::Other),
             (".github/dependabot.yml", FileKind::Other),
+            (".github/actions/build/action.yml", FileKind::Action),
             ("k8s/app.yaml", FileKind::Yaml),
             ("api/Dockerfile", FileKind::Dockerfile),
             ("Dockerfile.dev", FileKind::Dockerfile),

@@ -1,5 +1,7 @@
 //! Reads the commands that steps print: `::warning file=a.rs,line=3::text`.
 
+use serde::{Deserialize, Serialize};
+
 /// GitHub cuts annotations at this many characters.
 const LONGEST_MESSAGE: usize = 4096;
 
@@ -20,6 +22,13 @@ pub enum Line {
     Disabled {
         command: String,
     },
+    /// Where [`Unsecure::Allowed`].
+    SetEnv {
+        name: String,
+        value: String,
+    },
+    /// Where [`Unsecure::Allowed`].
+    AddPath(String),
     /// From here on the value is hidden; the line itself is never shown.
     AddMask(String),
     Debug(String),
@@ -30,20 +39,58 @@ pub enum Line {
     Echo {
         on: bool,
     },
-    /// Everything is text until the token comes back; long tokens are masked.
+    /// Everything is text until the token comes back; tokens longer than six characters are hidden.
     StopCommands {
         token: String,
     },
     ResumeCommands,
-    /// A command of the language without effect here, e.g. `add-matcher`.
+    /// The file with problem matchers, absolute or in the workspace.
+    AddMatcher(String),
+    RemoveMatcher(MatcherName),
+    /// A command of the language without effect here, e.g. `internal-set-repo-path`.
     Ignored {
         command: String,
     },
     /// A command that is wrong; the reason is for the log.
     Invalid(String),
+    /// A command so wrong that its step fails; the reason is for the log.
+    Wrong(String),
 }
 
+/// Which problem matchers a step removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MatcherName {
+    Owner(String),
+    /// All that this file declares.
+    File(String),
+}
+
+/// Whether a step may change its environment by printing, as `ACTIONS_ALLOW_UNSECURE_COMMANDS` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsecure {
+    #[default]
+    Refused,
+    Allowed,
+}
+
+impl Unsecure {
+    /// As the environment of a step says.
+    pub fn of<'a>(env: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let allowed = env.into_iter().any(|(name, value)| {
+            name == "ACTIONS_ALLOW_UNSECURE_COMMANDS" && value.trim().eq_ignore_ascii_case("true")
+        });
+        if allowed {
+            Self::Allowed
+        } else {
+            Self::Refused
+        }
+    }
+}
+
+/// GitHub keeps this many annotations of each level for one step.
+pub const ANNOTATIONS_MAX: usize = 10;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     pub level: Level,
     pub message: String,
@@ -55,7 +102,8 @@ pub struct Annotation {
     pub end_column: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     Error,
     Warning,
@@ -65,6 +113,7 @@ pub enum Level {
 /// Reads the lines of one step in order.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
+    unsecure: Unsecure,
     stopped: Option<String>,
 }
 
@@ -88,18 +137,25 @@ const COMMANDS: &[&str] = &[
 ];
 
 impl Reader {
+    pub fn new(unsecure: Unsecure) -> Self {
+        Self {
+            unsecure,
+            stopped: None,
+        }
+    }
+
     pub fn read(&mut self, line: &str) -> Line {
         let Some(command) = Command::parse(line.trim_end_matches(['\r', '\n'])) else {
             return Line::Text;
         };
         if let Some(token) = &self.stopped {
-            if *token != command.name {
+            if !token.eq_ignore_ascii_case(&command.name) {
                 return Line::Text;
             }
             self.stopped = None;
             return Line::ResumeCommands;
         }
-        let meaning = command.meaning();
+        let meaning = command.meaning(self.unsecure);
         if let Line::StopCommands { token } = &meaning {
             self.stopped = Some(token.clone());
         }
@@ -152,11 +208,11 @@ impl Command {
             .map(|(_, value)| value.as_str())
     }
 
-    fn meaning(self) -> Line {
+    fn meaning(self, unsecure: Unsecure) -> Line {
         match self.name.as_str() {
             "set-output" | "save-state" => {
                 let Some(name) = self.property("name").map(str::to_owned) else {
-                    return Line::Invalid(format!("`{}` takes a name", self.name));
+                    return Line::Wrong(format!("`{}` takes a name", self.name));
                 };
                 let value = self.data;
                 if self.name == "set-output" {
@@ -165,7 +221,35 @@ impl Command {
                     Line::SaveState { name, value }
                 }
             }
-            "set-env" | "add-path" => Line::Disabled { command: self.name },
+            "set-env" | "add-path" if unsecure == Unsecure::Refused => {
+                Line::Disabled { command: self.name }
+            }
+            "set-env" => match self.property("name").map(str::to_owned) {
+                Some(name) if name.eq_ignore_ascii_case("NODE_OPTIONS") => {
+                    Line::Invalid("`NODE_OPTIONS` cannot be set".to_owned())
+                }
+                Some(name) => Line::SetEnv {
+                    name,
+                    value: self.data,
+                },
+                None => Line::Wrong("`set-env` takes a name".to_owned()),
+            },
+            "add-path" if self.data.is_empty() => {
+                Line::Wrong("`add-path` takes a folder".to_owned())
+            }
+            "add-path" => Line::AddPath(self.data),
+            "add-matcher" if self.data.trim().is_empty() => {
+                Line::Invalid("`add-matcher` takes a file".to_owned())
+            }
+            "add-matcher" => Line::AddMatcher(self.data),
+            "remove-matcher" => match (self.property("owner"), self.data.as_str()) {
+                (Some(_), file) if !file.is_empty() => {
+                    Line::Invalid("`remove-matcher` takes an owner or a file, not both".to_owned())
+                }
+                (Some(owner), _) => Line::RemoveMatcher(MatcherName::Owner(owner.to_owned())),
+                (None, "") => Line::Invalid("`remove-matcher` takes an owner or a file".to_owned()),
+                (None, file) => Line::RemoveMatcher(MatcherName::File(file.to_owned())),
+            },
             "add-mask" if self.data.trim().is_empty() => {
                 Line::Invalid("a blank value cannot be masked".to_owned())
             }
@@ -179,7 +263,7 @@ impl Command {
             "echo" => match self.data.trim().to_ascii_lowercase().as_str() {
                 "on" => Line::Echo { on: true },
                 "off" => Line::Echo { on: false },
-                other => Line::Invalid(format!("`echo` takes on or off, found `{other}`")),
+                other => Line::Wrong(format!("`echo` takes on or off, found `{other}`")),
             },
             "stop-commands" => self.stop(),
             known if COMMANDS.contains(&known) => Line::Ignored { command: self.name },
@@ -193,7 +277,7 @@ impl Command {
             || token == "pause-logging"
             || COMMANDS.contains(&token.to_ascii_lowercase().as_str())
         {
-            return Line::Invalid(format!("`{token}` cannot be the token of `stop-commands`"));
+            return Line::Wrong(format!("`{token}` cannot be the token of `stop-commands`"));
         }
         Line::StopCommands { token }
     }
@@ -209,6 +293,9 @@ impl Command {
         }
         let one_line = line.is_some() && end_line.is_none_or(|it| Some(it) == line);
         let (mut column, mut end_column) = (number("col"), number("endcolumn"));
+        if column.is_none() {
+            column = end_column;
+        }
         if !one_line || end_column.is_some() && end_column < column {
             (column, end_column) = (None, None);
         }
@@ -216,12 +303,31 @@ impl Command {
             level,
             title: self.property("title").map(str::to_owned),
             file: self.property("file").map(|it| it.replace('\\', "/")),
-            message: self.data.chars().take(LONGEST_MESSAGE).collect(),
+            message: cut_message(&self.data),
             line,
             end_line,
             column,
             end_column,
         })
+    }
+}
+
+/// As long as GitHub keeps it.
+pub(crate) fn cut_message(message: &str) -> String {
+    message.chars().take(LONGEST_MESSAGE).collect()
+}
+
+impl Annotation {
+    /// Makes the file relative to the workspace when it lies there.
+    pub fn locate(&mut self, workspace: &str) {
+        let root = workspace.trim_end_matches('/');
+        let inside = self.file.as_deref().and_then(|file| {
+            let rest = file.strip_prefix(root)?.strip_prefix('/')?;
+            Some(rest.trim_start_matches('/').to_owned())
+        });
+        if inside.is_some() {
+            self.file = inside;
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reads the files behind `GITHUB_ENV`, `GITHUB_OUTPUT`, `GITHUB_STATE` and `GITHUB_PATH`.
 
+use crate::Masker;
+
 /// The longest step summary; a longer one is dropped with an error.
 pub const MAX_SUMMARY_BYTES: usize = 1 << 20;
 
@@ -12,6 +14,8 @@ pub enum FileCommandError {
     NoName(String),
     #[error("a delimiter is missing in `{0}`")]
     NoDelimiter(String),
+    #[error("the summary has {bytes} bytes, expected at most {MAX_SUMMARY_BYTES}")]
+    SummaryTooLong { bytes: usize },
     #[error("no matching delimiter `{delimiter}` was found for `{name}`")]
     Unclosed { name: String, delimiter: String },
 }
@@ -79,6 +83,20 @@ fn heredoc_value<'a>(text: &'a str, delimiter: &str) -> Option<(&'a str, &'a str
         }
         at = next;
     }
+}
+
+/// The text of a `GITHUB_STEP_SUMMARY` file as it may be shown; nothing for an empty one.
+///
+/// # Errors
+///
+/// When it is too long: then none of it is shown, and the step goes on.
+pub fn summary(bytes: &[u8], masker: &Masker) -> Result<Option<String>, FileCommandError> {
+    if bytes.len() > MAX_SUMMARY_BYTES {
+        return Err(FileCommandError::SummaryTooLong { bytes: bytes.len() });
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok((!text.trim().is_empty()).then(|| masker.mask(text)))
 }
 
 /// The folders of a `GITHUB_PATH` file in order; each goes before those that came earlier.

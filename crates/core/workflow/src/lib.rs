@@ -3,34 +3,54 @@
 //! [`parse()`] turns a file into a [`Workflow`] or says all that is wrong with it;
 //! [`Workflow::triggers`] decides whether a push starts it; [`Run`] is its life,
 //! as a state machine without I/O. Around them stand pure readers of what steps
-//! write: [`command`] for lines of output, [`file_command`] for the files behind
-//! `GITHUB_OUTPUT` and its kin, and [`Masker`], which keeps secrets out of logs.
+//! write: [`command`] for lines of output, [`matcher`] for problems that tools print,
+//! [`file_command`] for the files behind `GITHUB_OUTPUT` and its kin, and [`Masker`],
+//! which keeps secrets out of logs. [`Manifest`] is an action's `action.yml`.
 
+mod action;
 pub mod command;
 mod context;
+mod cron;
+mod events;
 pub mod expr;
 pub mod file_command;
 mod glob;
 mod mask;
+pub mod matcher;
 mod matrix;
 mod model;
 mod parse;
+pub mod plan;
+mod reference;
 mod run;
 mod shell;
+mod tree;
 mod trigger;
 
+pub use cron::{Cron, ParseCronError, Schedule};
+pub use action::{
+    ActionHome, ActionInput, ActionOutput, COMPOSITE_DEPTH_MAX, DockerImage, DockerRuns, Manifest,
+    NativeRuns, NodeRuns, ParsedManifest, PhaseConditions, Runs,
+};
 pub use glob::{BadPattern, Pattern, PatternList};
 pub use mask::{MaskStream, Masker};
 pub use matrix::{Leg, MatrixError};
 pub use model::{
-    ActionRef, Concurrency, Defaults, Environment, Job, Matrix, NamedTemplates, Permissions, Step,
-    StepAction, Strategy, Tree, Workflow,
+    Call, CallSecrets, Concurrency, Defaults, Environment, Job, Matrix, Permissions, Queue,
+    Snapshot, Step, StepAction, Strategy, Workflow,
 };
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, Places, nearest, parse};
 pub use run::{
-    ActionStep, CommandStep, Effect, Env, Event, File, JobEnd, JobKey, JobStart, JobView, Outside,
-    Place, Reason, Run, Secrets, Start, StepEnd, StepFiles, StepKey, StepReport, StepStart,
-    StepView, StepWork, StopReason,
+    BuiltinStep, CommandStep, ContainerPlace, ContainerSpec, ContainerStep, Credentials, Effect,
+    Env, Event, File, GroupHolder, GroupRequest, ImageSource, InProgress, JobEnd, JobKey, JobStart,
+    JobView, LoadedWorkflow, NodeStep, Outside, Phase, Place, PreparedAction, Reason, Rerun, RerunError, Run,
+    Secrets, Selection, ServicePlace, ServiceSpec, Start, StepEnd, StepFiles, StepKey, StepReport, StepStart,
+    StepView, StepWork, StopReason, Trust, WorkflowHome,
 };
+pub use reference::{ActionRef, ParseActionError, ParseWorkflowRefError, Uses, WorkflowRef};
 pub use shell::{Shell, ShellError};
-pub use trigger::{Decision, PushEvent, PushFilter, Triggers};
+pub use tree::{Mapping, NamedTemplates, Tree};
+pub use trigger::{
+    CallInput, CallInterface, CallSecret, Decision, DispatchInput, Filters, Happening, InputKind,
+    PushEvent, Trigger, Triggers,
+};

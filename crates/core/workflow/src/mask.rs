@@ -1,14 +1,25 @@
 //! Keeps secrets out of logs, in every form that tools are known to print them.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, ops::Range, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use aho_corasick::AhoCorasick;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Lines of a secret shorter than this are not masked: `{` and `}` of a JSON
 /// secret would hide half of every log.
 const SHORTEST_LINE: usize = 4;
+/// So much of a secret must be left to look for it inside a longer text in base 64.
+const INNER_BYTES_MIN: usize = 6;
 /// A line is held back until it ends, but never more than this.
 const LONGEST_LINE: usize = 64 << 10;
 const MASK: &[u8] = b"***";
@@ -20,28 +31,35 @@ const URI: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// All secrets of a job; finding them takes one pass, however many there are.
+/// All secrets of a job; finding them takes one pass, however many there are. Cloning is cheap.
 #[derive(Clone, Default)]
 pub struct Masker {
-    values: BTreeSet<String>,
-    automaton: Option<Arc<AhoCorasick>>,
+    values: Arc<BTreeSet<String>>,
+    /// Made when the first text is to be masked: most jobs of a large run never mask any.
+    automaton: Arc<OnceLock<Option<AhoCorasick>>>,
     longest: usize,
 }
 
 impl Masker {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut masker = Self::default();
-        secrets.into_iter().for_each(|it| masker.collect(it));
-        masker.build();
+        masker.add_all(secrets);
         masker
     }
 
     /// Masks `secret` from here on, whole and line by line, raw and encoded.
     pub fn add(&mut self, secret: &str) {
+        self.add_all([secret]);
+    }
+
+    /// The same for many, which costs hardly more than for one.
+    pub fn add_all<'a>(&mut self, secrets: impl IntoIterator<Item = &'a str>) {
         let before = self.values.len();
-        self.collect(secret);
+        let values = Arc::make_mut(&mut self.values);
+        secrets.into_iter().for_each(|it| collect(it, values));
         if self.values.len() > before {
-            self.build();
+            self.longest = self.values.iter().map(String::len).max().unwrap_or(0);
+            self.automaton = Arc::default();
         }
     }
 
@@ -49,33 +67,20 @@ impl Masker {
         self.values.is_empty()
     }
 
-    fn collect(&mut self, secret: &str) {
-        if secret.trim().is_empty() {
-            return;
-        }
-        self.values.extend(encodings(secret));
-        for line in secret
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.len() >= SHORTEST_LINE && *line != secret)
-        {
-            self.values.extend(encodings(line));
-        }
-    }
-
-    fn build(&mut self) {
-        self.longest = self.values.iter().map(String::len).max().unwrap_or(0);
-        // Fails only beyond four billion states; nothing may be shown then, so the old automaton stays.
-        if let Ok(automaton) = AhoCorasick::new(&self.values) {
-            self.automaton = Some(Arc::new(automaton));
-        }
+    fn automaton(&self) -> Option<&AhoCorasick> {
+        let made = || {
+            let automaton = AhoCorasick::new(self.values.iter());
+            // It fails beyond four billion states only, which no set of secrets reaches.
+            (!self.values.is_empty()).then(|| automaton.expect("secrets fit into an automaton"))
+        };
+        self.automaton.get_or_init(made).as_ref()
     }
 
     pub fn mask(&self, text: &str) -> String {
-        if self.hits(text.as_bytes()).is_empty() {
-            return text.to_owned();
+        match self.mask_bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => text.to_owned(),
+            Cow::Owned(masked) => String::from_utf8_lossy(&masked).into_owned(),
         }
-        String::from_utf8_lossy(&self.mask_bytes(text.as_bytes())).into_owned()
     }
 
     /// Replaces every secret by `***`; hits that overlap or touch become one.
@@ -96,9 +101,13 @@ impl Masker {
     }
 
     fn hits(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let Some(automaton) = &self.automaton else {
+        let Some(automaton) = self.automaton() else {
             return Vec::new();
         };
+        // Nearly all lines hold nothing; this is the fastest way to know.
+        if !automaton.is_match(bytes) {
+            return Vec::new();
+        }
         let mut found: Vec<_> = automaton
             .find_overlapping_iter(bytes)
             .map(|it| it.range())
@@ -166,6 +175,20 @@ fn safe_cut(masker: &Masker, held: &[u8], lines: usize) -> usize {
     cut
 }
 
+fn collect(secret: &str, values: &mut BTreeSet<String>) {
+    if secret.trim().is_empty() {
+        return;
+    }
+    values.extend(encodings(secret));
+    for line in secret
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.len() >= SHORTEST_LINE && *line != secret)
+    {
+        values.extend(encodings(line));
+    }
+}
+
 fn encodings(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let json = serde_json::Value::from(secret).to_string();
@@ -178,12 +201,7 @@ fn encodings(secret: &str) -> Vec<String> {
         xml(secret),
     ];
     for shift in 0..3 {
-        all.extend(
-            bytes
-                .get(shift..)
-                .filter(|it| !it.is_empty())
-                .map(|it| STANDARD.encode(it)),
-        );
+        all.extend(base64(bytes.get(shift..).unwrap_or_default()));
     }
     // Git sends the token this way.
     all.push(STANDARD.encode(format!("x-access-token:{secret}")));
@@ -192,6 +210,25 @@ fn encodings(secret: &str) -> Vec<String> {
     all.extend(powershell(secret));
     all.retain(|it| !it.trim().is_empty());
     all
+}
+
+/// A text in base 64: alone, and without its end as it stands inside a longer text.
+fn base64(bytes: &[u8]) -> Vec<String> {
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let mut forms = vec![STANDARD.encode(bytes)];
+    let whole = bytes.len() - bytes.len() % 3;
+    let inner = bytes.get(..whole).unwrap_or_default();
+    if whole >= INNER_BYTES_MIN {
+        forms.push(STANDARD.encode(inner));
+        // Tokens and URLs use another alphabet, which differs in two letters only.
+        let url = URL_SAFE_NO_PAD.encode(inner);
+        if forms.last() != Some(&url) {
+            forms.push(url);
+        }
+    }
+    forms
 }
 
 fn xml(secret: &str) -> String {

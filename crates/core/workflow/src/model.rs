@@ -1,16 +1,11 @@
 //! A workflow as its file describes it; what has expressions keeps them unevaluated.
 
-use std::{fmt, str::FromStr};
-
-use serde_json::{Map, Value};
-
 use crate::{
-    expr::{EvalError, Expression, Scope, Template},
+    expr::{Expression, Template},
+    reference::{Uses, WorkflowRef},
     trigger::Triggers,
+    tree::{Mapping, NamedTemplates, Tree},
 };
-
-/// Names with their texts, in the order of the file.
-pub type NamedTemplates = Vec<(String, Template)>;
 
 /// A checked workflow; it keeps its source.
 #[derive(Clone, Debug)]
@@ -23,7 +18,7 @@ pub struct Workflow {
     pub triggers: Triggers,
     pub permissions: Permissions,
     pub concurrency: Option<Concurrency>,
-    pub env: NamedTemplates,
+    pub env: Mapping,
     pub defaults: Defaults,
     /// In the order of the file; at least one has no `needs`, and there is no cycle.
     pub jobs: Vec<Job>,
@@ -73,17 +68,54 @@ pub struct Job {
     pub needs: Vec<String>,
     /// As written; `None` stands for `success()`.
     pub condition: Option<Expression>,
+    /// Labels (a text or a sequence), or a mapping of `group` and `labels`; null for a job that calls a workflow.
     pub runs_on: Tree,
     pub strategy: Strategy,
+    pub concurrency: Option<Concurrency>,
     pub environment: Option<Environment>,
+    /// An image, or a mapping of `image`, `credentials`, `env`, `ports`, `volumes`, `options`.
+    pub container: Option<Tree>,
+    /// Containers by their id; beside the keys of `container` they have `entrypoint` and `command`.
+    pub services: Option<Tree>,
+    pub snapshot: Option<Snapshot>,
     pub permissions: Permissions,
-    pub env: NamedTemplates,
+    pub env: Mapping,
     pub defaults: Defaults,
     pub outputs: NamedTemplates,
     pub timeout_minutes: Option<Template>,
     pub cancel_timeout_minutes: Option<Template>,
     pub continue_on_error: Option<Template>,
+    /// Empty for a job that calls a workflow.
     pub steps: Vec<Step>,
+    /// The workflow that is called in place of steps.
+    pub call: Option<Call>,
+}
+
+/// A job that is another workflow.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub workflow: WorkflowRef,
+    /// `with`; the values keep their types.
+    pub inputs: Vec<(String, Tree)>,
+    pub secrets: CallSecrets,
+}
+
+/// The secrets that a called workflow sees.
+#[derive(Clone, Debug, Default)]
+pub enum CallSecrets {
+    #[default]
+    None,
+    /// All that the caller has.
+    Inherit,
+    Named(NamedTemplates),
+}
+
+/// An image made of the machine after the job.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub image_name: Template,
+    pub version: Option<Template>,
+    pub condition: Option<Expression>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,9 +126,11 @@ pub struct Step {
     pub name: Option<Template>,
     /// As written; `None` stands for `success()`.
     pub condition: Option<Expression>,
-    pub env: NamedTemplates,
+    pub env: Mapping,
     pub continue_on_error: Option<Template>,
     pub timeout_minutes: Option<Template>,
+    /// Whether later steps start while it runs; always so inside `parallel`.
+    pub background: bool,
     pub action: StepAction,
 }
 
@@ -108,9 +142,17 @@ pub enum StepAction {
         working_directory: Option<Template>,
     },
     Uses {
-        action: ActionRef,
-        inputs: NamedTemplates,
+        action: Uses,
+        inputs: Mapping,
     },
+    /// Waits for background steps, by their ids.
+    Wait(Vec<String>),
+    /// Waits for all background steps so far.
+    WaitAll,
+    /// Ends a background step, by its id.
+    Cancel(String),
+    /// Runs steps side by side and waits for all of them.
+    Parallel(Vec<Step>),
 }
 
 impl Step {
@@ -120,75 +162,40 @@ impl Step {
     }
 }
 
-/// `actions/checkout@v4`, or `actions/cache/save@v4` with a path inside the repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActionRef {
-    /// Owner and repository.
-    pub repository: String,
-    pub path: Option<String>,
-    pub version: String,
-}
-
-/// Why a text names no action.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected `owner/repository@version`, found `{0}`")]
-pub struct ParseActionError(String);
-
-impl FromStr for ActionRef {
-    type Err = ParseActionError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || ParseActionError(text.to_owned());
-        let (name, version) = text.split_once('@').ok_or_else(wrong)?;
-        let mut parts = name.splitn(3, '/');
-        let (Some(owner), Some(repository)) = (parts.next(), parts.next()) else {
-            return Err(wrong());
-        };
-        if owner.is_empty() || repository.is_empty() || version.is_empty() {
-            return Err(wrong());
-        }
-        let path = parts.next().map(str::to_owned);
-        Ok(Self {
-            repository: format!("{owner}/{repository}"),
-            path,
-            version: version.to_owned(),
-        })
-    }
-}
-
-impl ActionRef {
-    /// Owner, repository and path, without the version.
-    pub fn name(&self) -> String {
-        match &self.path {
-            Some(path) => format!("{}/{path}", self.repository),
-            None => self.repository.clone(),
-        }
-    }
-}
-
-impl fmt::Display for ActionRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name(), self.version)
-    }
-}
-
 #[derive(Clone, Debug, Default)]
 pub struct Defaults {
     pub shell: Option<Template>,
     pub working_directory: Option<Template>,
+    /// One expression that gives the whole of `run`, in place of the two above.
+    pub run: Option<Template>,
 }
 
 /// At most one run of a group at a time.
 #[derive(Clone, Debug)]
 pub struct Concurrency {
+    /// A text; an expression may also give a mapping of all three keys.
     pub group: Template,
     pub cancel_in_progress: Option<Template>,
+    pub queue: Queue,
+}
+
+/// How many wait for a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Queue {
+    /// One; a newer takes its place.
+    #[default]
+    Single,
+    /// Up to a hundred, first come first served.
+    Max,
 }
 
 #[derive(Clone, Debug)]
 pub struct Environment {
+    /// A text; an expression may also give a mapping of all three keys.
     pub name: Template,
     pub url: Option<Template>,
+    /// False: its secrets and approvals apply, but no deployment is recorded.
+    pub deployment: Option<Template>,
 }
 
 /// What the token of a job may do.
@@ -205,6 +212,8 @@ pub enum Permissions {
 
 #[derive(Clone, Debug, Default)]
 pub struct Strategy {
+    /// One expression that gives the whole of it, in place of the three below.
+    pub whole: Option<Template>,
     pub matrix: Option<Matrix>,
     pub fail_fast: Option<Template>,
     pub max_parallel: Option<Template>,
@@ -213,33 +222,3 @@ pub struct Strategy {
 /// The matrix of a job, a mapping or one expression that gives it.
 #[derive(Clone, Debug)]
 pub struct Matrix(pub Tree);
-
-/// A value of the file in which any text may have expressions.
-#[derive(Clone, Debug)]
-pub enum Tree {
-    Value(Value),
-    Template(Template),
-    Sequence(Vec<Tree>),
-    Mapping(Vec<(String, Tree)>),
-}
-
-impl Tree {
-    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
-        Ok(match self {
-            Self::Value(value) => value.clone(),
-            Self::Template(template) => template.evaluate(scope)?.to_json(),
-            Self::Sequence(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|it| it.evaluate(scope))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Self::Mapping(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|(name, tree)| Ok((name.clone(), tree.evaluate(scope)?)));
-                Value::Object(entries.collect::<Result<Map<_, _>, EvalError>>()?)
-            }
-        })
-    }
-}

@@ -47,9 +47,7 @@ impl Shell {
             "pwsh" => Ok(Self::Pwsh),
             "python" => Ok(Self::Python),
             "cmd" | "powershell" => Err(ShellError::Windows(name.to_owned())),
-            custom if custom.contains("{0}") => Ok(Self::Custom(
-                custom.split_whitespace().map(str::to_owned).collect(),
-            )),
+            custom if custom.contains("{0}") => Ok(Self::Custom(words(custom))),
             other => Err(ShellError::Unknown(other.to_owned())),
         }
     }
@@ -81,23 +79,25 @@ impl Shell {
 
     /// `base` is the path of the script without its extension.
     pub(crate) fn command(&self, base: &str, script: &str) -> ShellCommand {
-        let extension = match self {
-            Self::DefaultBash | Self::Bash | Self::Sh => ".sh",
-            Self::Pwsh => ".ps1",
-            Self::Python => ".py",
-            Self::Custom(_) => "",
+        let arguments = self.arguments();
+        // A command line of one's own gets what its program gets by its name alone.
+        let program = arguments.first().map(String::as_str).unwrap_or_default();
+        let extension = match program {
+            "bash" | "sh" => ".sh",
+            "pwsh" => ".ps1",
+            "python" => ".py",
+            _ => "",
         };
         let path = format!("{base}{extension}");
-        let text = match self {
-            Self::Pwsh => format!(
+        let script = script.replace("\r\n", "\n");
+        let text = if program == "pwsh" {
+            format!(
                 "$ErrorActionPreference = 'stop'\n{script}\nif ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) {{ exit $LASTEXITCODE }}"
-            ),
-            Self::DefaultBash | Self::Bash | Self::Sh | Self::Python | Self::Custom(_) => {
-                script.replace("\r\n", "\n")
-            }
+            )
+        } else {
+            script
         };
-        let argv = self
-            .arguments()
+        let argv = arguments
             .iter()
             .map(|it| it.replace("{0}", &path))
             .collect();
@@ -106,4 +106,29 @@ impl Shell {
             file: File { path, text },
         }
     }
+}
+
+/// Splits a line into words as a shell does, with quotes and backslashes.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut symbols = line.chars();
+    while let Some(symbol) = symbols.next() {
+        match (quote, symbol) {
+            (Some(open), _) if symbol == open => quote = None,
+            (Some('"') | None, '\\') => {
+                let next = symbols.next().unwrap_or('\\');
+                word.get_or_insert_default().push(next);
+            }
+            (None, '"' | '\'') => {
+                quote = Some(symbol);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t' | '\n' | '\r') => words.extend(word.take()),
+            (Some(_) | None, _) => word.get_or_insert_default().push(symbol),
+        }
+    }
+    words.extend(word);
+    words
 }

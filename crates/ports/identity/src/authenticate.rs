@@ -26,12 +26,12 @@ pub enum Credentials {
     Cookie(String),
 }
 
-/// The token in `headers`: Bearer, Basic with the token as password, or the page's cookie.
+/// The token in `headers`: Bearer, GitHub's older word for it, Basic with the token as password, or the page's cookie.
 pub fn token_of(headers: &HeaderMap) -> Option<Credentials> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(value) = text(header::AUTHORIZATION) {
         let (scheme, rest) = value.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("bearer") {
+        if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token") {
             return Some(Credentials::Header(rest.trim().to_owned()));
         }
         if !scheme.eq_ignore_ascii_case("basic") {
@@ -135,6 +135,7 @@ mod tests {
         let found = |name, value| token_of(&headers(&[(name, value)]));
         let header = |text: &str| Some(Credentials::Header(text.to_owned()));
         assert_eq!(found(header::AUTHORIZATION, "Bearer lf_1"), header("lf_1"));
+        assert_eq!(found(header::AUTHORIZATION, "token lf_1"), header("lf_1"));
         assert_eq!(found(header::AUTHORIZATION, "Basic bGFuZGZhbGw6bGZfMQ=="), header("lf_1"));
         let cookie = Some(Credentials::Cookie("lf_1".to_owned()));
         assert_eq!(found(header::COOKIE, "a=b; landfall=lf_1"), cookie);

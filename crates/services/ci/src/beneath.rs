@@ -42,6 +42,22 @@ pub fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::from(file).write_all(bytes)
 }
 
+/// The real path of a folder beneath `folder`, checked to be reached without a link.
+pub fn folder(folder: &Path, path: &Path) -> io::Result<std::path::PathBuf> {
+    let place = open_root(folder)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    match open(&place, path, flags, Mode::empty()) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Made part by part, so that no link is followed on the way.
+            write(folder, &path.join(".landfall"), b"")?;
+            std::fs::remove_file(folder.join(path).join(".landfall"))?;
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(folder.join(path))
+}
+
 /// The text of `path` beneath `folder`, at most `limit_bytes`; empty if it is not there.
 pub fn read(folder: &Path, path: &Path, limit_bytes: u64) -> io::Result<String> {
     let place = open_root(folder)?;

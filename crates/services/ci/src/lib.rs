@@ -4,30 +4,49 @@
 //! I/O. This crate stores it, carries out what it asks, and tells it what
 //! happened; so a server that was killed goes on where it stood.
 
+mod actions;
+mod approvals;
 mod beneath;
-mod checkout;
+mod calls;
+mod containers;
+mod docker_step;
 mod drive;
+mod ending;
+mod grants;
+mod groups;
 mod hash_files;
 mod intake;
+mod job_log;
 mod jobs;
+mod matchers;
+mod native;
+mod node;
 mod output;
+mod place;
+mod process;
 mod routes;
+mod secrets;
+mod set_up;
+mod spec;
 mod steps;
 mod view;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::Pin, sync::Arc};
 
+use api::JobGrant;
 use axum::Router;
-use identity::Tokens;
-use names::{ProjectName, RunId};
+use identity::{Seal, Tokens};
+use names::{Digest, ProjectName, RunId};
 use repo::Repositories;
 use sandbox::Sandbox;
-use store::{Logs, Records};
+use store::{Blobs, Logs, Records};
 
+pub use actions::ActionSources;
+pub use containers::JobNetworks;
 pub use drive::CiError;
-
-/// The actions that are carried out here, whatever their version.
-pub const BUILT_IN_ACTIONS: [&str; 1] = ["actions/checkout"];
+pub use hash_files::hash_files;
+pub use intake::{IntakeError, LocalEvent, Started};
+pub use native::{PROGRAM as ACTION_PROGRAM, main_if_asked as native_main_if_asked, repositories as native_actions};
 
 /// A job may start this many processes at once: enough for any build, too few for a fork bomb.
 const JOB_PROCESSES_MAX: u64 = 16 * 1024;
@@ -38,10 +57,37 @@ pub struct Ci {
     config: Arc<Config>,
     records: Arc<dyn Records>,
     logs: Logs,
+    blobs: Arc<dyn Blobs>,
     repositories: Repositories,
     sandbox: Arc<dyn Sandbox>,
     tokens: Tokens,
+    seal: Seal,
+    actions: actions::Actions,
+    forwarders: Arc<containers::AllForwarders>,
+    numbers: Arc<intake::Numbers>,
 }
+
+/// Where the service keeps what it knows.
+pub struct Stores {
+    pub records: Arc<dyn Records>,
+    pub blobs: Arc<dyn Blobs>,
+    pub logs: Logs,
+    pub repositories: Repositories,
+}
+
+/// The variables through which a job reaches caches, artifacts and identity.
+#[derive(Clone, Debug, Default)]
+pub struct JobServices {
+    /// For every step.
+    pub for_all: Vec<(String, String)>,
+    /// For actions only.
+    pub for_actions: Vec<(String, String)>,
+    /// What of them must be masked.
+    pub secrets: Vec<String>,
+}
+
+/// Builds an image of a folder and the name of a Dockerfile in it, for a run; gives its manifest or says why not.
+pub type BuildImage = dyn Fn(PathBuf, String, RunId) -> Pin<Box<dyn Future<Output = Result<Digest, String>> + Send>> + Send + Sync;
 
 /// What jobs find on this machine.
 pub struct Config {
@@ -49,6 +95,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// Where the server answers, e.g. `http://127.0.0.1:5000`.
     pub url: String,
+    /// What jobs get as `GITHUB_SERVER_URL`; GitHub's libraries look at its name.
+    pub server_url: String,
     /// Landfall's own program, which answers to the names of tools in jobs.
     pub program: PathBuf,
     /// The names of tools that it answers to.
@@ -62,18 +110,35 @@ pub struct Config {
     pub env: Vec<(String, String)>,
     /// A kubeconfig for the holder of a token, in the namespace of a project.
     pub kubeconfig: Box<dyn Fn(&str, &ProjectName) -> String + Send + Sync>,
+    /// Where actions come from.
+    pub actions: ActionSources,
+    /// The services of a job; they are told in its environment.
+    pub job_services: Box<dyn Fn(&JobGrant) -> JobServices + Send + Sync>,
+    /// For `container:`, `services:` and Docker actions.
+    pub images: Option<Arc<oci::Images>>,
+    /// For `services:`.
+    pub networks: Option<JobNetworks>,
+    /// For Docker actions that bring a Dockerfile.
+    pub build_image: Option<Box<BuildImage>>,
 }
 
 impl Ci {
-    pub fn new(
-        config: Config,
-        records: Arc<dyn Records>,
-        logs: Logs,
-        repositories: Repositories,
-        sandbox: Arc<dyn Sandbox>,
-        tokens: Tokens,
-    ) -> Self {
-        Self { config: Arc::new(config), records, logs, repositories, sandbox, tokens }
+    pub fn new(config: Config, stores: Stores, sandbox: Arc<dyn Sandbox>, tokens: Tokens, seal: Seal) -> Self {
+        let Stores { records, blobs, logs, repositories } = stores;
+        let actions = actions::Actions::new(&config.folder.join("actions"), config.actions.clone(), repositories.clone());
+        Self {
+            config: Arc::new(config),
+            records,
+            logs,
+            blobs,
+            repositories,
+            sandbox,
+            tokens,
+            seal,
+            actions,
+            forwarders: Arc::default(),
+            numbers: Arc::default(),
+        }
     }
 
     /// The service's own routes below `/landfall/v1`.
@@ -89,6 +154,24 @@ impl Ci {
     pub async fn run(self) -> Result<(), CiError> {
         tokio::try_join!(intake::run(self.clone()), drive::run(self))?;
         Ok(())
+    }
+
+    /// Carries out runs alone: no push, schedule or webhook starts any.
+    ///
+    /// # Errors
+    ///
+    /// When the record store is gone.
+    pub async fn carry_out(self) -> Result<(), CiError> {
+        drive::run(self).await
+    }
+
+    /// Starts the workflows that listen to an event which somebody makes up.
+    ///
+    /// # Errors
+    ///
+    /// When the repository or the store cannot be read.
+    pub async fn start_local(&self, event: LocalEvent) -> Result<Started, IntakeError> {
+        intake::start_local(self, event).await
     }
 
     /// The name by which workflows know a project: `owner/name`.

@@ -8,9 +8,15 @@ use sandbox::{
 };
 use store::{LogLine, OutputStream};
 use tokio::sync::mpsc;
-use workflow::{Masker, command};
+use workflow::{
+    command::{self, ANNOTATIONS_MAX, Annotation, Level, Unsecure},
+};
 
-use crate::{drive::Report, jobs::{self, JobPlace}};
+use crate::{
+    drive::Report,
+    jobs, matchers,
+    place::{Debug, JobPlace},
+};
 
 /// Lines wait at most this long for company: a person notices a tenth of a second, a disk fewer writes.
 const FLUSH: Duration = Duration::from_millis(15);
@@ -25,6 +31,10 @@ const LINE_BYTES_MAX: usize = 1024 * 1024;
 pub struct Told {
     pub exit: Exit,
     pub outputs: Vec<(String, String)>,
+    pub state: Vec<(String, String)>,
+    pub env: Vec<(String, String)>,
+    pub paths: Vec<String>,
+    pub annotations: Vec<Annotation>,
     /// Why the step fails although it may have exited well.
     pub error: Option<String>,
 }
@@ -35,20 +45,24 @@ pub struct Told {
 /// log does not hold yet is added to it.
 pub async fn read(
     place: &JobPlace,
-    step: usize,
+    step: u32,
+    unsecure: Unsecure,
     attached: Attached,
     out: &mpsc::Sender<Report>,
 ) -> Result<Told, sandbox::Error> {
-    let step = u32::try_from(step).unwrap_or(u32::MAX);
-    let known = place.log.lock().await.last().map_or(0, |line| reached(line, place, step));
+    let known = place.log.lock().await.reached(step);
     let mut lines = Lines {
         place,
         step,
         known,
-        masker: place.secrets.masker().clone(),
-        reader: command::Reader::default(),
+        reader: command::Reader::new(unsecure),
         outputs: Vec::new(),
+        state: Vec::new(),
+        env: Vec::new(),
+        paths: Vec::new(),
+        annotations: Vec::new(),
         error: None,
+        echo: false,
         batch: Vec::new(),
     };
     let mut follow = attached.follow(0);
@@ -74,6 +88,10 @@ pub async fn read(
                     Stream::Stdout => &mut partial[0],
                     Stream::Stderr => &mut partial[1],
                 };
+                if !line.partial && buffer.is_empty() {
+                    lines.take(&line, &line.bytes, out).await;
+                    continue;
+                }
                 if buffer.len() < LINE_BYTES_MAX {
                     buffer.extend_from_slice(&line.bytes);
                 }
@@ -84,7 +102,8 @@ pub async fn read(
             }
             Some(Followed::Exit(exit)) => {
                 lines.flush().await;
-                return Ok(Told { exit, outputs: lines.outputs, error: lines.error });
+                let Lines { outputs, state, env, paths, annotations, error, .. } = lines;
+                return Ok(Told { exit, outputs, state, env, paths, annotations, error });
             }
             None => {
                 let gone = std::io::Error::other("the output ended without an exit");
@@ -94,30 +113,10 @@ pub async fn read(
     }
 }
 
-/// How much of a step's raw output is told by the log whose last line this is.
-fn reached(last: &LogLine, place: &JobPlace, step: u32) -> u64 {
-    if (last.attempt, last.step) == (place.attempt, step) { last.source_end_bytes } else { 0 }
-}
-
-/// Adds a line of Landfall's own to the log of a job, unless a server that was killed just did.
-pub async fn say(place: &JobPlace, step: usize, text: &str) {
-    let step = u32::try_from(step).unwrap_or(u32::MAX);
-    let mut log = place.log.lock().await;
-    let line = LogLine {
-        at: store::now(),
-        attempt: place.attempt,
-        step,
-        stream: OutputStream::Landfall,
-        text: place.secrets.masker().mask(text),
-        source_end_bytes: log.last().map_or(0, |line| reached(line, place, step)),
-    };
-    let is_same = |last: &LogLine| LogLine { at: line.at, ..last.clone() } == line;
-    if log.last().is_some_and(is_same) {
-        return;
-    }
-    if let Err(error) = log.append(&[line]).await {
-        tracing::error!(%error, "a line of a log is lost");
-    }
+/// Adds lines of Landfall's own to the log of a job, unless a server that was killed just did.
+pub async fn say(place: &JobPlace, step: u32, texts: impl IntoIterator<Item = String>) {
+    let texts: Vec<_> = texts.into_iter().map(|text| place.mask(&text)).collect();
+    place.log.lock().await.say(step, texts).await;
 }
 
 struct Lines<'a> {
@@ -125,54 +124,22 @@ struct Lines<'a> {
     step: u32,
     /// How much of the raw output the log holds already.
     known: u64,
-    masker: Masker,
     reader: command::Reader,
     outputs: Vec<(String, String)>,
+    state: Vec<(String, String)>,
+    env: Vec<(String, String)>,
+    paths: Vec<String>,
+    annotations: Vec<Annotation>,
     error: Option<String>,
+    /// Whether commands that are obeyed are shown, too.
+    echo: bool,
     batch: Vec<LogLine>,
 }
 
 impl Lines<'_> {
     async fn take(&mut self, line: &sandbox::log::Line, bytes: &[u8], out: &mpsc::Sender<Report>) {
         let text = String::from_utf8_lossy(bytes);
-        let shown = match self.reader.read(&text) {
-            command::Line::AddMask(value) => {
-                self.mask(value, out).await;
-                return;
-            }
-            command::Line::StopCommands { token } => {
-                self.masker.add(&token);
-                return;
-            }
-            command::Line::SetOutput { name, value } => {
-                self.outputs.push((name, value));
-                return;
-            }
-            command::Line::Disabled { command } => {
-                let why = format!("the command `{command}` is disabled; write to $GITHUB_ENV or $GITHUB_PATH");
-                self.error = Some(why.clone());
-                format!("##[error]{why}")
-            }
-            command::Line::Debug(_) | command::Line::SaveState { .. } | command::Line::Echo { .. } => return,
-            command::Line::Annotation(annotation) => {
-                let level = match annotation.level {
-                    command::Level::Error => "error",
-                    command::Level::Warning => "warning",
-                    command::Level::Notice => "notice",
-                };
-                let place = annotation.file.map(|file| {
-                    let line = annotation.line.map(|line| format!(":{line}")).unwrap_or_default();
-                    format!("{file}{line}: ")
-                });
-                format!("##[{level}]{}{}", place.unwrap_or_default(), annotation.message)
-            }
-            command::Line::Group(title) => format!("##[group]{title}"),
-            command::Line::EndGroup => "##[endgroup]".to_owned(),
-            command::Line::Invalid(why) => format!("##[warning]{why}"),
-            command::Line::Text | command::Line::ResumeCommands | command::Line::Ignored { .. } => {
-                text.into_owned()
-            }
-        };
+        let Some(shown) = self.meaning(&text, out).await else { return };
         if line.end <= self.known {
             return;
         }
@@ -185,13 +152,94 @@ impl Lines<'_> {
             attempt: self.place.attempt,
             step: self.step,
             stream,
-            text: self.masker.mask(&shown),
+            text: self.place.mask(&shown),
             source_end_bytes: line.end,
         });
     }
 
+    /// Obeys the command that a line may be, and tells what the log shows of it.
+    async fn meaning(&mut self, text: &str, out: &mpsc::Sender<Report>) -> Option<String> {
+        let echoed = self.echo.then(|| text.to_owned());
+        match self.reader.read(text) {
+            command::Line::Text | command::Line::ResumeCommands | command::Line::Ignored { .. } => {
+                if let Some(problem) = matchers::scan(self.place, text) {
+                    let shown = format!("##[{}]{}", level(problem.annotation.level), problem.shown);
+                    self.annotate(problem.annotation);
+                    return Some(shown);
+                }
+                Some(text.to_owned())
+            }
+            command::Line::AddMask(value) => {
+                self.mask(value, out).await;
+                self.echo.then(|| "::add-mask::***".to_owned())
+            }
+            command::Line::StopCommands { token } => {
+                // A short token would hide half of the log.
+                if token.len() > 6 {
+                    self.place.hide(&token);
+                }
+                None
+            }
+            command::Line::SetOutput { name, value } => {
+                self.outputs.push((name, value));
+                echoed
+            }
+            command::Line::SaveState { name, value } => {
+                self.state.push((name, value));
+                echoed
+            }
+            command::Line::Disabled { command } => {
+                let why = format!("the command `{command}` is disabled; write to $GITHUB_ENV or $GITHUB_PATH");
+                self.error = Some(why.clone());
+                Some(format!("##[error]{why}"))
+            }
+            command::Line::SetEnv { name, value } => {
+                self.env.push((name, value));
+                echoed
+            }
+            command::Line::AddPath(folder) => {
+                self.paths.push(folder);
+                echoed
+            }
+            command::Line::AddMatcher(path) => {
+                let told = matchers::add(self.place, &path);
+                (!told.starts_with("##[debug]") || self.place.debug == Debug::Shown).then_some(told)
+            }
+            command::Line::RemoveMatcher(which) => matchers::remove(self.place, &which),
+            command::Line::Wrong(why) => {
+                self.error = Some(why.clone());
+                Some(format!("##[error]{why}"))
+            }
+            command::Line::Debug(message) => {
+                (self.place.debug == Debug::Shown).then(|| format!("##[debug]{message}"))
+            }
+            command::Line::Echo { on } => {
+                self.echo = on;
+                None
+            }
+            command::Line::Annotation(annotation) => {
+                let told = told(&annotation);
+                self.annotate(annotation);
+                Some(told)
+            }
+            command::Line::Group(title) => Some(format!("##[group]{title}")),
+            command::Line::EndGroup => Some("##[endgroup]".to_owned()),
+            command::Line::Invalid(why) => Some(format!("##[warning]{why}")),
+        }
+    }
+
+    /// Keeps an annotation, masked, if there are not too many of its level.
+    fn annotate(&mut self, mut annotation: Annotation) {
+        let alike = self.annotations.iter().filter(|it| it.level == annotation.level).count();
+        if alike < ANNOTATIONS_MAX {
+            annotation.message = self.place.mask(&annotation.message);
+            annotation.title = annotation.title.map(|title| self.place.mask(&title));
+            self.annotations.push(matchers::relative(self.place, annotation));
+        }
+    }
+
     async fn mask(&mut self, value: String, out: &mpsc::Sender<Report>) {
-        self.masker.add(&value);
+        self.place.hide(&value);
         if let Err(error) = jobs::keep_mask(&self.place.folder, &value) {
             tracing::error!(%error, "a mask could not be kept for a restart");
         }
@@ -201,11 +249,24 @@ impl Lines<'_> {
 
     async fn flush(&mut self) {
         let batch = std::mem::take(&mut self.batch);
-        if batch.is_empty() {
-            return;
-        }
-        if let Err(error) = self.place.log.lock().await.append(&batch).await {
-            tracing::error!(%error, "lines of a log are lost");
-        }
+        self.place.log.lock().await.append(&batch).await;
     }
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Notice => "notice",
+    }
+}
+
+/// An annotation as the log shows it.
+fn told(annotation: &Annotation) -> String {
+    let place = annotation.file.as_ref().map(|file| {
+        let line = annotation.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{file}{line}: ")
+    });
+    let level = level(annotation.level);
+    format!("##[{level}]{}{}", place.unwrap_or_default(), annotation.message)
 }

@@ -1,46 +1,66 @@
-//! The routes of the pipeline service: ending a run.
+//! The routes of the pipeline service.
+
+mod environments;
+mod runs;
+mod values;
 
 use access::{Action, Principal};
-use api::{Run, Status};
 use axum::{
     Extension, Json, Router,
-    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
-    routing::post,
+    routing::{delete, get, post, put},
 };
-use names::{ProjectName, RunId};
 use serde_json::json;
 use store::TypedError;
 
 use crate::Ci;
 
+/// No payload of a webhook is larger on GitHub.
+const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
+
 pub fn router(ci: Ci) -> Router {
+    let project = "/landfall/v1/projects/{project}";
+    let run = "/landfall/v1/runs/{project}/{number}";
     Router::new()
-        .route("/landfall/v1/runs/{project}/{number}/cancel", post(cancel))
+        .route(&format!("{run}/cancel"), post(runs::cancel))
+        .route(&format!("{run}/rerun"), post(runs::rerun))
+        .route(&format!("{run}/jobs/{{job}}/cancel"), post(runs::cancel_job))
+        .route(&format!("{run}/approvals"), get(environments::approvals).post(environments::decide))
+        .route(&format!("{project}/dispatches"), post(runs::repository_dispatch))
+        .route(&format!("{project}/workflows/{{workflow}}/dispatches"), post(runs::dispatch))
+        .route(&format!("{project}/secrets"), get(values::secrets))
+        .route(&format!("{project}/secrets/{{name}}"), put(values::set_secret).delete(values::remove_secret))
+        .route(&format!("{project}/variables"), get(values::variables))
+        .route(&format!("{project}/variables/{{name}}"), put(values::set_variable).delete(values::remove_variable))
+        .route(&format!("{project}/environments"), get(environments::list))
+        .route(&format!("{project}/environments/{{environment}}"), put(environments::set).delete(environments::remove))
+        .route(&format!("{project}/hook"), put(values::set_hook))
+        .route(&format!("{project}/hook"), delete(values::remove_hook))
+        .route("/landfall/v1/hooks/{project}", post(runs::hook))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(ci)
 }
 
-async fn cancel(
-    State(ci): State<Ci>,
-    Path((project, number)): Path<(ProjectName, u64)>,
-    principal: Option<Extension<Principal>>,
-) -> Response {
-    let refuse = |status: StatusCode, error: String| (status, Json(json!({"error": error}))).into_response();
-    let Some(Extension(principal)) = principal else { return identity::basic_challenge() };
-    if let Err(denied) = access::check(&principal, &Action::Operate) {
-        return refuse(StatusCode::FORBIDDEN, denied.to_string());
+/// Who asks, as the middleware found out.
+type Asker = Option<Extension<Principal>>;
+
+/// The principal, if it may do this; else the answer.
+fn allowed(asker: Asker, action: &Action<'_>) -> Result<Principal, Box<Response>> {
+    let Some(Extension(principal)) = asker else { return Err(Box::new(identity::basic_challenge())) };
+    match access::check(&principal, action) {
+        Ok(()) => Ok(principal),
+        Err(denied) => Err(Box::new(refuse(StatusCode::FORBIDDEN, denied))),
     }
-    let key = Run::key_of(&RunId { project, number });
-    let cancelled = store::modify::<Run>(&*ci.records, &key, |run| {
-        if run.status != Status::Completed {
-            run.cancel = true;
-            run.reason = Some(format!("cancelled by {principal}"));
-        }
-    });
-    match cancelled.await {
-        Ok(run) => Json(json!({"id": run.id, "status": run.status})).into_response(),
-        Err(error @ TypedError::NotFound { .. }) => refuse(StatusCode::NOT_FOUND, error.to_string()),
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+}
+
+fn refuse(status: StatusCode, error: impl std::fmt::Display) -> Response {
+    (status, Json(json!({"error": error.to_string()}))).into_response()
+}
+
+fn store_error(error: &TypedError) -> Response {
+    match error {
+        TypedError::NotFound { .. } => refuse(StatusCode::NOT_FOUND, error),
+        TypedError::Records(_) | TypedError::Unreadable { .. } => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
     }
 }

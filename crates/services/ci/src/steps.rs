@@ -1,16 +1,27 @@
 //! Starts a step, follows its output, and reports how it ended and what it left.
 
-use std::{io, path::{Path, PathBuf}};
+use std::{io, path::{Path, PathBuf}, time::Duration};
 
-use sandbox::{CannotStart, Io, Process, ProcessName, Signal, Target};
+use bytes::Bytes;
+use sandbox::{CannotStart, ProcessName, SandboxId, Signal, Target};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use workflow::{CommandStep, Event, StepEnd, StepFiles, StepKey, StepReport, StepStart, StepWork, StopReason};
+use workflow::{Event, StepEnd, StepFiles, StepKey, StepReport, StepStart, StopReason, command::Unsecure};
 
-use crate::{Ci, beneath, checkout, drive::Report, jobs::JobPlace, output};
+use crate::{
+    Ci, beneath,
+    docker_step,
+    drive::Report,
+    output,
+    place::JobPlace,
+    process::{self, Where},
+};
 
 /// GitHub's own limit on what a step may write to its command files.
 const FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+/// GitHub's own limit on the summary of a step.
+const SUMMARY_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What must be known of a step to end it after a restart.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -18,27 +29,53 @@ struct Note {
     env: String,
     output: String,
     path: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    summary: String,
     name: String,
+    /// The sandbox it runs in, if it is not the job's.
+    #[serde(default)]
+    sandbox: Option<SandboxId>,
+    #[serde(default)]
+    process: Option<ProcessName>,
+    /// Whether it may change the environment by printing.
+    #[serde(default)]
+    unsecure: bool,
 }
 
-/// A step always has the same process name, so a second start finds the first.
 fn process_name(step: &StepKey) -> ProcessName {
     format!("step-{}", step.index).parse().expect("letters, a dash and digits name a process")
+}
+
+/// The number of a step in the job's log.
+pub fn section(step: &StepKey) -> u32 {
+    u32::try_from(step.index).unwrap_or(u32::MAX >> 1)
 }
 
 fn note_path(place: &JobPlace, step: &StepKey) -> PathBuf {
     place.folder.join("steps").join(format!("{}.json", step.index))
 }
 
+fn read_note(place: &JobPlace, step: &StepKey) -> Option<Note> {
+    let bytes = std::fs::read(note_path(place, step)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Where the process of a step is, once it was noted.
+fn found(place: &JobPlace, step: &StepKey) -> (SandboxId, ProcessName) {
+    let note = read_note(place, step).unwrap_or_default();
+    (note.sandbox.unwrap_or_else(|| place.sandbox.clone()), note.process.unwrap_or_else(|| process_name(step)))
+}
+
 /// Starts a step and follows it to its end.
 pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Sender<Report>) {
     let step = start.step.clone();
-    let begun = begin(ci, place, &start).await;
-    match begun {
+    match begin(ci, place, &start).await {
         Ok(()) => follow(ci, place, &step, out).await,
         Err(NotBegun::Lost(reason)) => lost(&step, &reason, out).await,
         Err(NotBegun::Failed(reason)) => {
-            output::say(place, step.index, &format!("##[error]{reason}")).await;
+            output::say(place, section(&step), [format!("##[error]{reason}")]).await;
             // The receiver lives as long as the driver, here and below.
             let _ = out.send(Report::Event(Event::StepStarted { step: step.clone() })).await;
             let report = StepReport::new(StepEnd::Failed(reason));
@@ -53,7 +90,7 @@ pub async fn adopt(ci: &Ci, place: &JobPlace, step: StepKey, out: &mpsc::Sender<
 }
 
 /// Why a step was not started.
-enum NotBegun {
+pub enum NotBegun {
     Failed(String),
     /// The sandbox is gone, which is not the step's fault.
     Lost(String),
@@ -65,12 +102,27 @@ impl From<String> for NotBegun {
     }
 }
 
+impl From<sandbox::Error> for NotBegun {
+    fn from(error: sandbox::Error) -> Self {
+        match error {
+            sandbox::Error::CannotStart(CannotStart { message, .. }) => Self::Failed(message),
+            error @ (sandbox::Error::NoSandbox(_) | sandbox::Error::NotRunning(_) | sandbox::Error::SpawnerGone(_)) => {
+                Self::Lost(error.to_string())
+            }
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 /// Writes the step's files and starts its process, unless an earlier server did.
 async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), NotBegun> {
-    let name = process_name(&start.step);
+    let path = note_path(place, &start.step);
     // Writing the files again would empty those that the process has filled.
-    if note_path(place, &start.step).exists() && ci.sandbox.attach(&place.sandbox, &name).await.is_ok() {
-        return Ok(());
+    if path.exists() {
+        let (sandbox, process) = found(place, &start.step);
+        if ci.sandbox.attach(&sandbox, &process).await.is_ok() {
+            return Ok(());
+        }
     }
     for file in &start.files {
         let (root, rest) = place
@@ -79,19 +131,28 @@ async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), NotBe
         beneath::write(&root, &rest, file.text.as_bytes())
             .map_err(|error| format!("`{}` cannot be written: {error}", file.path))?;
     }
-    let StepFiles { env, output, path, .. } = start.outputs.clone();
-    let note = Note { env, output, path, name: start.name.clone() };
-    write_note(&note_path(place, &start.step), &note)
-        .map_err(|error| format!("the step cannot be noted: {error}"))?;
-    let process = process(ci, place, start)?;
-    output::say(place, start.step.index, &headline(start)).await;
-    match ci.sandbox.exec(&place.sandbox, &name, &process).await {
-        Ok(_) | Err(sandbox::Error::ProcessExists(..)) => Ok(()),
-        Err(sandbox::Error::CannotStart(CannotStart { message, .. })) => Err(NotBegun::Failed(message)),
-        Err(error @ (sandbox::Error::NoSandbox(_) | sandbox::Error::NotRunning(_) | sandbox::Error::SpawnerGone(_))) => {
-            Err(NotBegun::Lost(error.to_string()))
-        }
-        Err(error) => Err(NotBegun::Failed(error.to_string())),
+    output::say(place, section(&start.step), process::headline(start)).await;
+    let what = process::of(ci, place, start)?;
+    let (sandbox, process) = match &what {
+        Where::Job(_) => (None, None),
+        Where::Own(_) => (Some(place.own_sandbox().clone()), None),
+        Where::Image(_) => (Some(docker_step::sandbox_id(place, &start.step)), Some(docker_step::process())),
+    };
+    let StepFiles { env, output, path: path_file, state, summary } = start.outputs.clone();
+    let name = start.name.clone();
+    let pairs = start.env.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let unsecure = Unsecure::of(pairs) == Unsecure::Allowed;
+    let note = Note { env, output, path: path_file, state, summary, name, sandbox, process, unsecure };
+    write_note(&path, &note).map_err(|error| format!("the step cannot be noted: {error}"))?;
+    let name = process_name(&start.step);
+    let started = match what {
+        Where::Job(process) => ci.sandbox.exec(&place.sandbox, &name, &process).await.map(drop),
+        Where::Own(process) => ci.sandbox.exec(place.own_sandbox(), &name, &process).await.map(drop),
+        Where::Image(container) => return docker_step::start(ci, place, start, &container).await,
+    };
+    match started {
+        Ok(()) | Err(sandbox::Error::ProcessExists(..)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -99,43 +160,17 @@ fn write_note(path: &Path, note: &Note) -> io::Result<()> {
     std::fs::write(path, serde_json::to_vec(note)?)
 }
 
-/// What the log shows before the step's own output.
-fn headline(start: &StepStart) -> String {
-    match &start.work {
-        StepWork::Command(CommandStep { script, .. }) => {
-            format!("Run {}", script.lines().next().unwrap_or_default())
-        }
-        StepWork::Action(action) => format!("Run {}", action.action.name()),
-    }
-}
-
-fn process(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Process, String> {
-    let mut env = start.env.0.clone();
-    env.push(("LANDFALL_TOKEN".to_owned(), place.token.reveal().to_owned()));
-    match &start.work {
-        StepWork::Command(CommandStep { argv, cwd, .. }) => Ok(Process {
-            args: argv.clone(),
-            env,
-            cwd: cwd.clone(),
-            user: String::new(),
-            io: Io::Logged,
-        }),
-        StepWork::Action(action) => match action.action.name().as_str() {
-            "actions/checkout" => checkout::process(ci, place, &action.inputs, env),
-            other => Err(format!("the action `{other}` is not supported yet")),
-        },
-    }
-}
-
 /// Reads the output of a step until it ends, then tells what it left.
 async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, out: &mpsc::Sender<Report>) {
     let _ = out.send(Report::Event(Event::StepStarted { step: step.clone() })).await;
-    let name = process_name(step);
-    let attached = match ci.sandbox.attach(&place.sandbox, &name).await {
+    let (sandbox, process) = found(place, step);
+    let attached = match ci.sandbox.attach(&sandbox, &process).await {
         Ok(attached) => attached,
         Err(error) => return lost(step, &error.to_string(), out).await,
     };
-    let told = match output::read(place, step.index, attached, out).await {
+    let note = read_note(place, step).unwrap_or_default();
+    let unsecure = if note.unsecure { Unsecure::Allowed } else { Unsecure::Refused };
+    let told = match output::read(place, section(step), unsecure, attached, out).await {
         Ok(told) => told,
         Err(error) => return lost(step, &error.to_string(), out).await,
     };
@@ -148,15 +183,18 @@ async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, out: &mpsc::Sender<Re
     };
     let mut report = StepReport::new(end);
     report.outputs = told.outputs;
+    report.state = told.state;
+    report.annotations = told.annotations;
     report.error = told.error;
-    let note = std::fs::read(note_path(place, step)).ok();
-    let note: Note = note.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    report.env = told.env;
+    report.paths = told.paths;
     for (path, text) in [
         (&note.env, &mut report.env_file),
         (&note.output, &mut report.output_file),
         (&note.path, &mut report.path_file),
+        (&note.state, &mut report.state_file),
     ] {
-        let Some((root, rest)) = place.on_host(path) else { continue };
+        let Some((root, rest)) = place.on_host(path).filter(|_| !path.is_empty()) else { continue };
         match beneath::read(&root, &rest, FILE_BYTES_MAX) {
             Ok(read) => *text = read,
             Err(error) => report.error = Some(format!("`{path}` cannot be read: {error}")),
@@ -165,10 +203,32 @@ async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, out: &mpsc::Sender<Re
     if told.exit.code != 0 {
         let why = if told.exit.oom_killed { " It ran out of memory." } else { "" };
         let text = format!("##[error]Process completed with exit code {}.{why}", told.exit.code);
-        output::say(place, step.index, &text).await;
+        output::say(place, section(step), [text]).await;
+    }
+    summarise(ci, place, step, &note.summary, out).await;
+    if note.sandbox.as_ref().is_some_and(|it| it != place.own_sandbox()) {
+        docker_step::remove(ci, &sandbox).await;
     }
     let step = step.clone();
     let _ = out.send(Report::Event(Event::StepFinished { step, report })).await;
+}
+
+/// Keeps what the step wrote for people, masked line by line.
+async fn summarise(ci: &Ci, place: &JobPlace, step: &StepKey, path: &str, out: &mpsc::Sender<Report>) {
+    let Some((root, rest)) = place.on_host(path).filter(|_| !path.is_empty()) else { return };
+    let text = match beneath::read(&root, &rest, SUMMARY_BYTES_MAX) {
+        Ok(text) if text.trim().is_empty() => return,
+        Ok(text) => text,
+        Err(error) => {
+            let told = format!("##[error]$GITHUB_STEP_SUMMARY upload aborted, supports content up to a size of 1024k: {error}");
+            return output::say(place, section(step), [told]).await;
+        }
+    };
+    let masked: String = text.split_inclusive('\n').map(|line| place.mask(line)).collect();
+    match store::put_bytes(&*ci.blobs, Bytes::from(masked)).await {
+        Ok(summary) => drop(out.send(Report::Summary { step: step.clone(), summary }).await),
+        Err(error) => tracing::error!(%error, "the summary of a step could not be kept"),
+    }
 }
 
 async fn lost(step: &StepKey, reason: &str, out: &mpsc::Sender<Report>) {
@@ -179,28 +239,25 @@ async fn lost(step: &StepKey, reason: &str, out: &mpsc::Sender<Report>) {
 /// Interrupts the step, then terminates, then kills it, as GitHub's runner does.
 pub async fn stop(ci: &Ci, place: &JobPlace, step: StepKey, why: StopReason, out: &mpsc::Sender<Report>) {
     let text = match why {
-        StopReason::Cancelled => "##[error]The operation was cancelled.",
-        StopReason::StepTimeout => "##[error]The step is over its time.",
-        StopReason::JobTimeout => "##[error]The job is over its time.",
+        StopReason::Cancelled | StopReason::CancelStep => "##[error]The operation was canceled.",
+        StopReason::StepTimeout => "##[error]The action has timed out.",
+        StopReason::JobTimeout => "##[error]The job has exceeded its maximum execution time.",
     };
-    output::say(place, step.index, text).await;
-    let name = process_name(&step);
+    output::say(place, section(&step), [text.to_owned()]).await;
+    let (sandbox, process) = found(place, &step);
     let [interrupt, terminate] = workflow::Run::STOP_LADDER;
-    for (signal, patience) in
-        [(Signal::INT, interrupt), (Signal::TERM, terminate), (Signal::KILL, terminate)]
-    {
-        let Ok(attached) = ci.sandbox.attach(&place.sandbox, &name).await else {
+    // Nothing outlives the last signal.
+    let ladder = [(Signal::INT, interrupt), (Signal::TERM, terminate), (Signal::KILL, Duration::from_secs(1))];
+    for (signal, patience) in ladder {
+        let Ok(attached) = ci.sandbox.attach(&sandbox, &process).await else {
             // Nobody else can tell the end of a step that has no process.
             let report = StepReport::new(StepEnd::Killed(signal.0));
             let _ = out.send(Report::Event(Event::StepFinished { step, report })).await;
             return;
         };
-        match ci.sandbox.stop(&place.sandbox, Target::Process(name.clone(), signal)).await {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::debug!(%error, "a step that shall stop is gone");
-                return;
-            }
+        if let Err(error) = ci.sandbox.stop(&sandbox, Target::Process(process.clone(), signal)).await {
+            tracing::debug!(%error, "a step that shall stop is gone");
+            return;
         }
         if tokio::time::timeout(patience, attached.wait()).await.is_ok() {
             return;

@@ -86,14 +86,27 @@ impl fmt::Display for Operator {
 impl Expression {
     /// Parses the text between `${{` and `}}`.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Self::parse_with(text, parser::CONTEXTS)
+    }
+
+    /// Parses a text that may name these contexts and no others.
+    pub fn parse_with(text: &str, contexts: &[&str]) -> Result<Self, ParseError> {
         Ok(Self {
             text: text.to_owned(),
-            root: parser::parse(text)?,
+            root: parser::parse(text, contexts)?,
         })
     }
 
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text when it is nothing but a text in quotes.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Expr::String(text) = &self.root {
+            return Some(text);
+        }
+        None
     }
 
     /// Every context named anywhere, with its byte offset.
@@ -120,6 +133,13 @@ impl Expression {
                 found.push((name.as_str(), arguments.len(), *at));
             }
         });
+        found
+    }
+
+    /// Every access to a context: as far as its names are written out.
+    pub fn accesses(&self) -> Vec<Access<'_>> {
+        let mut found = Vec::new();
+        self.root.accesses(&mut found);
         found
     }
 
@@ -172,7 +192,66 @@ pub(super) fn is_status_function(name: &str) -> bool {
         .any(|it| it.eq_ignore_ascii_case(name))
 }
 
+/// A context with the properties that are written behind it: `needs.build.outputs.tag`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access<'a> {
+    pub context: &'a str,
+    /// The byte offset of the context.
+    pub at: usize,
+    /// Up to the first index that is known only when it is evaluated.
+    pub path: Vec<Step<'a>>,
+}
+
+/// One step of an [`Access`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    Name(&'a str),
+    /// `.*` and `[*]`
+    All,
+}
+
 impl Expr {
+    fn accesses<'a>(&'a self, found: &mut Vec<Access<'a>>) {
+        let mut path = Vec::new();
+        let mut here = self;
+        // Down the chain to its context; what stands in brackets is an expression of its own.
+        loop {
+            match here {
+                Self::Index { base, index } => {
+                    if let Self::String(name) = &**index {
+                        path.push(Some(Step::Name(name)));
+                    } else {
+                        path.push(None);
+                        index.accesses(found);
+                    }
+                    here = base;
+                }
+                Self::Wildcard(base) => {
+                    path.push(Some(Step::All));
+                    here = base;
+                }
+                Self::Context { name, at } => {
+                    let path = path.into_iter().rev().map_while(|it| it).collect();
+                    found.push(Access {
+                        context: name,
+                        at: *at,
+                        path,
+                    });
+                    return;
+                }
+                Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => return,
+                Self::Not(inner) => return inner.accesses(found),
+                Self::Call { arguments, .. } => {
+                    return arguments.iter().for_each(|it| it.accesses(found));
+                }
+                Self::Binary { left, right, .. } => {
+                    left.accesses(found);
+                    return right.accesses(found);
+                }
+            }
+        }
+    }
+
     pub(super) fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
         visit(self);
         match self {

@@ -1,6 +1,11 @@
 //! Evaluates expressions over contexts.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use super::{
     ast::{Expr, Expression, Operator},
@@ -23,6 +28,13 @@ pub enum EvalError {
     HashFiles(String),
     #[error("`{0}` has no meaning here")]
     NotHere(String),
+    #[error("the result has {0} bytes, expected at most {MAX_RESULT_BYTES}")]
+    TooLarge(usize),
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        expected: &'static str,
+        found: &'static str,
+    },
 }
 
 /// What the status functions answer; the arguments are job ids.
@@ -37,10 +49,12 @@ type HashFiles<'a> = &'a dyn Fn(&[String]) -> Result<String, String>;
 /// The contexts and functions an expression may use.
 #[derive(Default)]
 pub struct Scope<'a> {
-    contexts: RefCell<BTreeMap<&'static str, Value>>,
-    json: BTreeMap<&'static str, serde_json::Value>,
+    contexts: RefCell<BTreeMap<Cow<'static, str>, Value>>,
+    json: BTreeMap<Cow<'static, str>, serde_json::Value>,
+    lazy: BTreeMap<&'static str, Box<dyn Fn() -> serde_json::Value + 'a>>,
     status: Option<&'a dyn StatusFunctions>,
     hash_files: Option<HashFiles<'a>>,
+    failed_at: Cell<Option<usize>>,
 }
 
 impl<'a> Scope<'a> {
@@ -49,9 +63,26 @@ impl<'a> Scope<'a> {
     }
 
     /// Sets a context; it is converted only when an expression asks for it.
-    pub fn set(&mut self, name: &'static str, json: serde_json::Value) -> &mut Self {
-        self.contexts.get_mut().remove(name);
+    pub fn set(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        json: serde_json::Value,
+    ) -> &mut Self {
+        let name = name.into();
+        self.contexts.get_mut().remove(&name);
         self.json.insert(name, json);
+        self
+    }
+
+    /// Sets a context that is made only when an expression asks for it.
+    pub fn set_lazy(
+        &mut self,
+        name: &'static str,
+        make: impl Fn() -> serde_json::Value + 'a,
+    ) -> &mut Self {
+        self.contexts.get_mut().remove(name);
+        self.json.remove(name);
+        self.lazy.insert(name, Box::new(make));
         self
     }
 
@@ -61,7 +92,21 @@ impl<'a> Scope<'a> {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), Value::from(value)));
         let env = Value::Object(Rc::new(Object::exact(entries)));
-        self.contexts.get_mut().insert("env", env);
+        self.contexts.get_mut().insert(Cow::Borrowed("env"), env);
+        self
+    }
+
+    /// Sets a context whose names are told apart by case.
+    pub fn set_exact<'e>(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        entries: impl IntoIterator<Item = (&'e str, Value)>,
+    ) -> &mut Self {
+        let entries = entries
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        let object = Value::Object(Rc::new(Object::exact(entries)));
+        self.contexts.get_mut().insert(name.into(), object);
         self
     }
 
@@ -75,14 +120,22 @@ impl<'a> Scope<'a> {
         self
     }
 
+    /// Where the call stands that failed last, by bytes of its expression.
+    pub fn failed_at(&self) -> Option<usize> {
+        self.failed_at.get()
+    }
+
     fn context(&self, name: &str) -> Value {
         if let Some(known) = self.contexts.borrow().get(name) {
             return known.clone();
         }
-        let Some((name, json)) = self.json.get_key_value(name) else {
+        let (name, value) = if let Some((name, json)) = self.json.get_key_value(name) {
+            (name.clone(), Value::from(json))
+        } else if let Some((name, make)) = self.lazy.get_key_value(name) {
+            (Cow::Borrowed(*name), Value::from(&make()))
+        } else {
             return Value::Null;
         };
-        let value = Value::from(json);
         self.contexts.borrow_mut().insert(name, value.clone());
         value
     }
@@ -106,8 +159,20 @@ pub(super) fn evaluate(expr: &Expr, scope: &Scope<'_>) -> Result<Value, EvalErro
             Reached::Many(values) => Value::Array(Rc::new(values)),
         },
         Expr::Call {
-            name, arguments, ..
-        } => call(name, arguments, scope)?,
+            name,
+            arguments,
+            at,
+        } => {
+            let before = scope.failed_at.take();
+            let result = call(name, arguments, scope).and_then(within_limit);
+            // The innermost call is the one that failed.
+            if result.is_err() && scope.failed_at.get().is_none() {
+                scope.failed_at.set(Some(*at));
+            } else if result.is_ok() {
+                scope.failed_at.set(before);
+            }
+            result?
+        }
         Expr::Not(inner) => Value::Bool(!evaluate(inner, scope)?.is_truthy()),
         Expr::Binary {
             operator,
@@ -115,6 +180,23 @@ pub(super) fn evaluate(expr: &Expr, scope: &Scope<'_>) -> Result<Value, EvalErro
             right,
         } => binary(*operator, left, right, scope)?,
     })
+}
+
+/// GitHub's limit on what an expression gives.
+const MAX_RESULT_BYTES: usize = 10 << 20;
+
+pub(super) fn within_limit(value: Value) -> Result<Value, EvalError> {
+    match &value {
+        Value::String(text) if text.len() > MAX_RESULT_BYTES => {
+            Err(EvalError::TooLarge(text.len()))
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => Ok(value),
+    }
 }
 
 fn binary(

@@ -1,11 +1,11 @@
 //! Cuts an expression into tokens that know their place.
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
+pub(super) struct Token<'a> {
     pub kind: TokenKind,
     /// Byte offset in the expression.
     pub at: usize,
-    pub text: String,
+    pub text: &'a str,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +42,8 @@ pub(super) struct BadToken {
     pub text: String,
 }
 
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, BadToken> {
-    let mut tokens: Vec<Token> = Vec::new();
+pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, BadToken> {
+    let mut tokens: Vec<Token<'_>> = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|it| !it.is_empty()) {
         let first = rest.chars().next().unwrap_or(' ');
@@ -62,7 +62,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, BadToken> {
             at,
             text: bad(rest),
         })?;
-        let raw = rest.get(..length).unwrap_or(rest).to_owned();
+        let raw = rest.get(..length).unwrap_or(rest);
         tokens.push(Token {
             kind,
             at,
@@ -107,7 +107,7 @@ fn next(rest: &str, after_dot: bool, value_before: bool) -> Option<(TokenKind, u
     match first {
         '\'' => string(rest),
         '.' | '+' | '-' | '0'..='9' if !after_dot => number(rest),
-        'a'..='z' | 'A'..='Z' | '_' => Some(name(rest, after_dot)),
+        'a'..='z' | 'A'..='Z' | '_' => name(rest, after_dot),
         _ => None,
     }
 }
@@ -145,12 +145,11 @@ fn number(rest: &str) -> Option<(TokenKind, usize)> {
     (!value.is_nan()).then_some((TokenKind::Number(value), end))
 }
 
-fn name(rest: &str, after_dot: bool) -> (TokenKind, usize) {
+fn name(rest: &str, after_dot: bool) -> Option<(TokenKind, usize)> {
     let fits = |symbol: char| symbol.is_ascii_alphanumeric() || symbol == '_' || symbol == '-';
-    let end = rest
-        .find(|symbol: char| !fits(symbol))
-        .unwrap_or(rest.len());
-    let kind = match rest.get(..end).unwrap_or_default() {
+    let end = rest.find(border).unwrap_or(rest.len());
+    let word = rest.get(..end).filter(|it| it.chars().all(fits))?;
+    let kind = match word {
         _ if after_dot => TokenKind::Name,
         "null" => TokenKind::Null,
         "true" => TokenKind::True,
@@ -159,7 +158,7 @@ fn name(rest: &str, after_dot: bool) -> (TokenKind, usize) {
         "Infinity" => TokenKind::Number(f64::INFINITY),
         _ => TokenKind::Name,
     };
-    (kind, end)
+    Some((kind, end))
 }
 
 fn bad(rest: &str) -> String {

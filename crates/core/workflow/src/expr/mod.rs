@@ -13,7 +13,7 @@ mod parser;
 mod template;
 mod value;
 
-pub use ast::{Expression, Operator};
+pub use ast::{Access, Expression, Operator, Step};
 pub use eval::{EvalError, Scope, StatusFunctions};
 pub use number::{format_number, parse_number};
 pub use parser::{ParseError, ParseErrorKind};

@@ -62,14 +62,14 @@ fn leading(expression: &str) -> usize {
     expression.len() - expression.trim_start().len()
 }
 
-pub(super) fn parse(text: &str) -> Result<Expr, ParseError> {
+pub(super) fn parse(text: &str, contexts: &[&str]) -> Result<Expr, ParseError> {
     let error = |kind, at, length| ParseError {
         kind,
         at,
         length,
         expression: text.to_owned(),
     };
-    if text.len() > MAX_LENGTH {
+    if text.len() > MAX_LENGTH && text.chars().count() > MAX_LENGTH {
         return Err(error(ParseErrorKind::TooLong, 0, 1));
     }
     let tokens = lexer::tokens(text).map_err(|bad| {
@@ -88,6 +88,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, ParseError> {
         next: 0,
         depth: 0,
         text,
+        contexts,
     };
     let root = parser.binary(0)?;
     match parser.peek() {
@@ -97,10 +98,11 @@ pub(super) fn parse(text: &str) -> Result<Expr, ParseError> {
 }
 
 struct Parser<'a> {
-    tokens: &'a [Token],
+    tokens: &'a [Token<'a>],
     next: usize,
     depth: usize,
     text: &'a str,
+    contexts: &'a [&'a str],
 }
 
 #[expect(
@@ -108,11 +110,11 @@ struct Parser<'a> {
     reason = "any other token is one error"
 )]
 impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<&'a Token> {
+    fn peek(&self) -> Option<&'a Token<'a>> {
         self.tokens.get(self.next)
     }
 
-    fn take(&mut self) -> Result<&'a Token, ParseError> {
+    fn take(&mut self) -> Result<&'a Token<'a>, ParseError> {
         let token = self.peek().ok_or_else(|| self.end())?;
         self.next += 1;
         Ok(token)
@@ -188,13 +190,14 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn context(&self, token: &Token) -> Result<Expr, ParseError> {
-        let known = CONTEXTS
+    fn context(&self, token: &Token<'_>) -> Result<Expr, ParseError> {
+        let known = self
+            .contexts
             .iter()
-            .find(|it| it.eq_ignore_ascii_case(&token.text));
+            .find(|it| it.eq_ignore_ascii_case(token.text));
         let name = known.ok_or_else(|| {
             self.error(
-                ParseErrorKind::UnknownContext(token.text.clone()),
+                ParseErrorKind::UnknownContext(token.text.to_owned()),
                 token.at,
                 token.text.len(),
             )
@@ -205,7 +208,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn call(&mut self, token: &Token) -> Result<Expr, ParseError> {
+    fn call(&mut self, token: &Token<'_>) -> Result<Expr, ParseError> {
         let mut arguments = Vec::new();
         if !self.take_if(&TokenKind::Close) {
             loop {
@@ -219,9 +222,9 @@ impl<'a> Parser<'a> {
             }
         }
         let (at, length) = (token.at, token.text.len());
-        let Some(function) = functions::find(&token.text) else {
+        let Some(function) = functions::find(token.text) else {
             return Err(self.error(
-                ParseErrorKind::UnknownFunction(token.text.clone()),
+                ParseErrorKind::UnknownFunction(token.text.to_owned()),
                 at,
                 length,
             ));
@@ -261,7 +264,7 @@ impl<'a> Parser<'a> {
                     TokenKind::Star => Expr::Wildcard(Box::new(base)),
                     TokenKind::Name => Expr::Index {
                         base: Box::new(base),
-                        index: Box::new(Expr::String(token.text.clone())),
+                        index: Box::new(Expr::String(token.text.to_owned())),
                     },
                     _ => return Err(self.unexpected(token)),
                 };
@@ -283,17 +286,21 @@ impl<'a> Parser<'a> {
         Ok(base)
     }
 
-    fn unexpected(&self, token: &Token) -> ParseError {
+    fn unexpected(&self, token: &Token<'_>) -> ParseError {
         self.error(
-            ParseErrorKind::UnexpectedSymbol(token.text.clone()),
+            ParseErrorKind::UnexpectedSymbol(token.text.to_owned()),
             token.at,
             token.text.len(),
         )
     }
 
+    /// At the last word: what should follow it is not there.
     fn end(&self) -> ParseError {
-        let at = self.text.trim_end().len();
-        self.error(ParseErrorKind::UnexpectedEnd, at.saturating_sub(1), 1)
+        let (at, length) = self
+            .tokens
+            .last()
+            .map_or((0, 1), |it| (it.at, it.text.len()));
+        self.error(ParseErrorKind::UnexpectedEnd, at, length)
     }
 
     fn error(&self, kind: ParseErrorKind, at: usize, length: usize) -> ParseError {

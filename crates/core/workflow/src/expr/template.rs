@@ -2,6 +2,7 @@
 
 use super::{
     EvalError, Expression, ParseError, Scope, Value,
+    eval::within_limit,
     parser::{MAX_LENGTH, ParseErrorKind},
 };
 
@@ -40,38 +41,19 @@ impl TemplateError {
 
 impl Template {
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
-        let mut parts = Vec::new();
-        let mut at = 0;
-        while let Some(open) = source.get(at..).and_then(|it| it.find("${{")) {
-            let open = at + open;
-            let inner = open + 3;
-            let length = close(source.get(inner..).unwrap_or_default())
-                .ok_or(TemplateError::Unclosed(open))?;
-            let text = source.get(inner..inner + length).unwrap_or_default();
-            let wrong = |error| TemplateError::Expression { error, at: inner };
-            if source.len() > MAX_LENGTH {
-                return Err(wrong(ParseError {
-                    kind: ParseErrorKind::TooLong,
-                    at: 0,
-                    length: 1,
-                    expression: text.trim().to_owned(),
-                }));
-            }
-            let expression = Expression::parse(text).map_err(wrong)?;
-            if open > at {
-                parts.push(Part::Text(
-                    source.get(at..open).unwrap_or_default().to_owned(),
-                ));
-            }
-            parts.push(Part::Expression(expression, inner));
-            at = inner + length + 2;
-        }
-        if at < source.len() {
-            parts.push(Part::Text(source.get(at..).unwrap_or_default().to_owned()));
-        }
+        let parts = Parts { source, at: 0 };
         Ok(Self {
+            parts: parts.collect::<Result<_, _>>()?,
             source: source.to_owned(),
-            parts,
+        })
+    }
+
+    /// Every expression with its byte offset, or what is wrong with it.
+    pub fn scan(source: &str) -> impl Iterator<Item = Result<(Expression, usize), TemplateError>> {
+        Parts { source, at: 0 }.filter_map(|part| match part {
+            Ok(Part::Text(_)) => None,
+            Ok(Part::Expression(expression, at)) => Some(Ok((expression, at))),
+            Err(error) => Some(Err(error)),
         })
     }
 
@@ -111,6 +93,16 @@ impl Template {
         }
     }
 
+    /// The single expression when there is nothing but it and blanks.
+    pub fn into_expression(self) -> Option<Expression> {
+        let blank = |it: &Part| matches!(it, Part::Text(text) if text.trim().is_empty());
+        let mut rest = self.parts.into_iter().filter(|it| !blank(it));
+        match (rest.next(), rest.next()) {
+            (Some(Part::Expression(expression, _)), None) => Some(expression),
+            _ => None,
+        }
+    }
+
     /// A lone expression keeps its type; among text everything becomes text.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvalError> {
         if let Some(expression) = self.as_expression() {
@@ -125,11 +117,54 @@ impl Template {
                 }
             }
         }
-        Ok(Value::from(out.as_str()))
+        within_limit(Value::from(out.as_str()))
     }
 
     pub fn evaluate_text(&self, scope: &Scope<'_>) -> Result<String, EvalError> {
         Ok(self.evaluate(scope)?.to_text())
+    }
+}
+
+/// Cuts a text; after a part that is wrong it goes on behind it.
+struct Parts<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Result<Part, TemplateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.source.get(self.at..).filter(|it| !it.is_empty())?;
+        let open = rest.find("${{");
+        if open != Some(0) {
+            let text = rest.get(..open.unwrap_or(rest.len())).unwrap_or(rest);
+            self.at += text.len();
+            return Some(Ok(Part::Text(text.to_owned())));
+        }
+        let inner = self.at + 3;
+        let Some(length) = close(self.source.get(inner..).unwrap_or_default()) else {
+            let unclosed = TemplateError::Unclosed(self.at);
+            self.at = self.source.len();
+            return Some(Err(unclosed));
+        };
+        self.at = inner + length + 2;
+        let text = self.source.get(inner..inner + length).unwrap_or_default();
+        let wrong = |error| TemplateError::Expression { error, at: inner };
+        if self.source.len() > MAX_LENGTH && self.source.chars().count() > MAX_LENGTH {
+            self.at = self.source.len();
+            return Some(Err(wrong(ParseError {
+                kind: ParseErrorKind::TooLong,
+                at: 0,
+                length: 1,
+                expression: text.trim().to_owned(),
+            })));
+        }
+        Some(
+            Expression::parse(text)
+                .map_err(wrong)
+                .map(|it| Part::Expression(it, inner)),
+        )
     }
 }
 

@@ -2,7 +2,10 @@
 
 use yaml::Node;
 
-use super::{nearest::nearest, reader::Reader};
+use super::{
+    nearest::nearest,
+    reader::{Reader, is_refused, text_list},
+};
 use crate::Job;
 
 pub(super) fn check(reader: &mut Reader<'_>, node: &Node, jobs: &[Job]) {
@@ -11,11 +14,14 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, jobs: &[Job]) {
         let Some(needs) = node.get(&job.id).and_then(|it| it.get("needs")) else {
             continue;
         };
-        for (wanted, at) in reader.text_list(needs) {
+        for (wanted, at) in text_list(needs) {
             if jobs.iter().any(|it| it.id.eq_ignore_ascii_case(&wanted)) {
                 continue;
             }
             sound = false;
+            if is_refused(&wanted) {
+                continue;
+            }
             let near = nearest(&wanted, jobs.iter().map(|it| it.id.as_str())).map(str::to_owned);
             let found = reader.error(
                 at.span,

@@ -1,41 +1,18 @@
 //! Reads `jobs` and what stands in a job.
 
-use yaml::{Node, NodeValue};
+use yaml::Node;
 
 use super::{
-    reader::{Key, Reader, scalar_text},
+    permissions,
+    reader::{Reader, is_refused, scalar_text, words},
     step,
 };
-use crate::{Defaults, Environment, Job, Matrix, Permissions, Strategy, Tree, context::Site};
-
-const KEYS: &[Key] = &[
-    Key::known("name"),
-    Key::known("needs"),
-    Key::known("if"),
-    Key::known("runs-on"),
-    Key::known("strategy"),
-    Key::known("env"),
-    Key::known("environment"),
-    Key::known("permissions"),
-    Key::known("defaults"),
-    Key::known("outputs"),
-    Key::known("timeout-minutes"),
-    Key::known("cancel-timeout-minutes"),
-    Key::known("continue-on-error"),
-    Key::known("steps"),
-    Key::later("container"),
-    Key::later("services"),
-    Key::later("concurrency"),
-    Key::later("snapshot"),
-];
+use crate::{
+    Call, CallSecrets, Concurrency, Defaults, Environment, Job, Matrix, Queue, Snapshot, Strategy,
+    Tree, WorkflowRef,
+};
 
 pub(super) fn jobs(reader: &mut Reader<'_>, node: &Node) -> Vec<Job> {
-    if !reader.is_mapping(node, "`jobs`") {
-        return Vec::new();
-    }
-    if node.entries().is_empty() {
-        reader.error(node.span, "LF-W0005", "a workflow has at least one job");
-    }
     let mut jobs = Vec::new();
     for entry in node.entries() {
         if let Some(problem) = wrong_id(&entry.key) {
@@ -45,7 +22,7 @@ pub(super) fn jobs(reader: &mut Reader<'_>, node: &Node) -> Vec<Job> {
                 format!("`{}` is no id of a job: {problem}", entry.key),
             );
         }
-        jobs.extend(job(reader, &entry.key, entry.key_span.line, &entry.value));
+        jobs.push(job(reader, &entry.key, entry.key_span.line, &entry.value));
     }
     jobs
 }
@@ -64,253 +41,183 @@ pub(super) fn wrong_id(id: &str) -> Option<&'static str> {
     (id.len() >= 100).then_some("it has 100 characters or more")
 }
 
-fn job(reader: &mut Reader<'_>, id: &str, line: usize, node: &Node) -> Option<Job> {
-    if !reader.is_mapping(node, &format!("job `{id}`")) {
-        return None;
-    }
-    if let Some(entry) = node.entries().iter().find(|it| it.key == "uses") {
-        reader
-            .later(entry.key_span, "uses")
-            .help
-            .push("a job that calls another workflow file cannot run here yet".to_owned());
-        return None;
-    }
-    reader.check_keys(node, KEYS, &format!("job `{id}`"));
-    let runs_on = reader.required(node, "runs-on");
-    let runs_on = runs_on.map_or(Tree::Value(serde_json::Value::Null), |it| {
-        runs_on_tree(reader, it)
-    });
-    let steps = reader
-        .required(node, "steps")
-        .map(|it| step::steps(reader, it))
-        .unwrap_or_default();
-    let template = |reader: &mut Reader<'_>, key: &str| {
-        node.get(key).and_then(|it| reader.template(it, Site::Job))
+fn job(reader: &mut Reader<'_>, id: &str, line: usize, node: &Node) -> Job {
+    let tree = |reader: &mut Reader<'_>, key: &str| {
+        let found = node.get(key).filter(|it| !it.is_null());
+        found.map(|it| reader.tree(it))
     };
-    Some(Job {
+    Job {
         id: id.to_owned(),
         line,
-        name: template(reader, "name"),
-        needs: node
-            .get("needs")
-            .map(|it| reader.text_list(it))
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(text, _)| text)
-            .collect(),
-        condition: node
-            .get("if")
-            .and_then(|it| reader.condition(it, Site::JobIf)),
-        runs_on,
+        name: reader
+            .template_at(node, "name")
+            .filter(|it| !it.source().is_empty()),
+        needs: words(node.get("needs")),
+        condition: node.get("if").and_then(|it| reader.condition(it)),
+        runs_on: tree(reader, "runs-on").unwrap_or(Tree::Value(serde_json::Value::Null)),
         strategy: node
             .get("strategy")
             .map(|it| strategy(reader, it))
             .unwrap_or_default(),
+        concurrency: node
+            .get("concurrency")
+            .and_then(|it| concurrency(reader, it)),
         environment: node
             .get("environment")
             .and_then(|it| environment(reader, it)),
-        permissions: node
-            .get("permissions")
-            .map(|it| permissions(reader, it))
-            .unwrap_or_default(),
+        container: tree(reader, "container"),
+        services: tree(reader, "services"),
+        snapshot: node.get("snapshot").and_then(|it| snapshot(reader, it)),
+        permissions: permissions::read(node.get("permissions")),
         env: node
             .get("env")
-            .map(|it| reader.templates(it, Site::JobEnv))
+            .map(|it| reader.mapping(it))
             .unwrap_or_default(),
-        defaults: node
-            .get("defaults")
-            .map(|it| defaults(reader, it))
-            .unwrap_or_default(),
+        defaults: defaults(reader, node.get("defaults")),
         outputs: node
             .get("outputs")
-            .map(|it| reader.templates(it, Site::JobOutputs))
+            .map(|it| reader.templates(it))
             .unwrap_or_default(),
-        timeout_minutes: node
-            .get("timeout-minutes")
-            .and_then(|it| reader.number(it, Site::Job)),
-        cancel_timeout_minutes: node
-            .get("cancel-timeout-minutes")
-            .and_then(|it| reader.number(it, Site::Job)),
-        continue_on_error: node
-            .get("continue-on-error")
-            .and_then(|it| reader.boolean(it, Site::Job)),
-        steps,
+        timeout_minutes: reader.template_at(node, "timeout-minutes"),
+        cancel_timeout_minutes: reader.template_at(node, "cancel-timeout-minutes"),
+        continue_on_error: reader.template_at(node, "continue-on-error"),
+        steps: node
+            .get("steps")
+            .map(|it| step::steps(reader, it))
+            .unwrap_or_default(),
+        call: node.get("uses").and_then(|it| call(reader, node, it)),
+    }
+}
+
+fn call(reader: &mut Reader<'_>, node: &Node, uses: &Node) -> Option<Call> {
+    let text = scalar_text(uses);
+    if is_refused(&text) {
+        return None;
+    }
+    let workflow: WorkflowRef = match text.parse() {
+        Ok(workflow) => workflow,
+        Err(error) => {
+            reader.error(uses.span, "LF-W0023", format!("`uses`: {error}"));
+            return None;
+        }
+    };
+    let inputs = node.get("with").map(Node::entries).unwrap_or_default();
+    let inputs = inputs
+        .iter()
+        .map(|it| (it.key.clone(), reader.tree(&it.value)))
+        .collect();
+    let secrets = match node.get("secrets") {
+        Some(it) if it.text() == Some("inherit") => CallSecrets::Inherit,
+        Some(it) => CallSecrets::Named(reader.templates(it)),
+        None => CallSecrets::None,
+    };
+    Some(Call {
+        workflow,
+        inputs,
+        secrets,
     })
 }
 
-fn runs_on_tree(reader: &mut Reader<'_>, node: &Node) -> Tree {
-    if let NodeValue::Mapping(_) = &node.value {
-        reader.check_keys(
-            node,
-            &[Key::known("labels"), Key::later("group")],
-            "`runs-on`",
-        );
-    }
-    let tree = reader.tree(node, Site::Job);
-    let labels = node.get("labels").unwrap_or(node);
-    if !labels.text().is_some_and(|it| it.contains("${{")) {
-        for (label, at) in reader.text_list(labels) {
-            if ["windows", "macos"]
-                .iter()
-                .any(|it| label.to_ascii_lowercase().starts_with(it))
-            {
-                reader
-                    .later(at.span, &format!("runs-on: {label}"))
-                    .help
-                    .push("jobs run on Linux".to_owned());
-            }
-        }
-    }
-    tree
-}
-
 fn strategy(reader: &mut Reader<'_>, node: &Node) -> Strategy {
-    reader.check_keys(
-        node,
-        &[
-            Key::known("matrix"),
-            Key::known("fail-fast"),
-            Key::known("max-parallel"),
-        ],
-        "`strategy`",
-    );
+    if node.text().is_some() {
+        return Strategy {
+            whole: reader.template(node),
+            ..Strategy::default()
+        };
+    }
     Strategy {
+        whole: None,
         matrix: node.get("matrix").map(|it| matrix(reader, it)),
-        fail_fast: node
-            .get("fail-fast")
-            .and_then(|it| reader.boolean(it, Site::Strategy)),
-        max_parallel: node
-            .get("max-parallel")
-            .and_then(|it| reader.number(it, Site::Strategy)),
+        fail_fast: reader.template_at(node, "fail-fast"),
+        max_parallel: reader.template_at(node, "max-parallel"),
     }
 }
 
 fn matrix(reader: &mut Reader<'_>, node: &Node) -> Matrix {
-    let tree = reader.tree(node, Site::Strategy);
-    let dynamic = node.text().is_some_and(|it| it.contains("${{"));
-    if !dynamic && reader.is_mapping(node, "`matrix`") {
-        // A matrix without expressions is checked before anything starts.
-        let literal = tree
-            .evaluate(&crate::expr::Scope::new())
-            .ok()
-            .filter(|_| !has_expressions(&tree));
-        if let Some(Err(error)) = literal.as_ref().map(crate::matrix::expand) {
+    let tree = reader.tree(node);
+    // A matrix without expressions is checked before anything starts.
+    if tree.is_literal() {
+        let value = tree.evaluate(&crate::expr::Scope::new());
+        if let Ok(Err(error)) = value.as_ref().map(crate::matrix::expand) {
             reader.error(node.span, "LF-W0017", error.to_string());
         }
     }
     Matrix(tree)
 }
 
-fn has_expressions(tree: &Tree) -> bool {
-    match tree {
-        Tree::Value(_) => false,
-        Tree::Template(_) => true,
-        Tree::Sequence(items) => items.iter().any(has_expressions),
-        Tree::Mapping(entries) => entries.iter().any(|(_, it)| has_expressions(it)),
+pub(super) fn concurrency(reader: &mut Reader<'_>, node: &Node) -> Option<Concurrency> {
+    if node.text().is_some() {
+        return Some(Concurrency {
+            group: reader.template(node)?,
+            cancel_in_progress: None,
+            queue: Queue::Single,
+        });
     }
+    let queue = match node.get("queue").and_then(Node::text) {
+        Some("max") => Queue::Max,
+        Some(_) | None => Queue::Single,
+    };
+    let cancel = node.get("cancel-in-progress");
+    if let Some(cancel) = cancel.filter(|it| queue == Queue::Max && it.text() == Some("true")) {
+        reader
+            .error(
+                cancel.span,
+                "LF-W0024",
+                "`cancel-in-progress: true` and `queue: max` cannot stand together",
+            )
+            .help
+            .push("runs either wait for one another or end one another".to_owned());
+    }
+    Some(Concurrency {
+        group: reader.template_at(node, "group")?,
+        cancel_in_progress: cancel.and_then(|it| reader.template(it)),
+        queue,
+    })
 }
 
 fn environment(reader: &mut Reader<'_>, node: &Node) -> Option<Environment> {
     if node.text().is_some() {
         return Some(Environment {
-            name: reader.template(node, Site::Job)?,
+            name: reader.template(node)?,
             url: None,
+            deployment: None,
         });
     }
-    reader.check_keys(
-        node,
-        &[
-            Key::known("name"),
-            Key::known("url"),
-            Key::later("deployment"),
-        ],
-        "`environment`",
-    );
-    let name = reader.required(node, "name")?;
     Some(Environment {
-        name: reader.template(name, Site::Job)?,
-        url: node
-            .get("url")
-            .and_then(|it| reader.template(it, Site::EnvironmentUrl)),
+        name: reader.template_at(node, "name")?,
+        url: reader.template_at(node, "url"),
+        deployment: reader.template_at(node, "deployment"),
     })
 }
 
-pub(super) fn defaults(reader: &mut Reader<'_>, node: &Node) -> Defaults {
-    reader.check_keys(node, &[Key::known("run")], "`defaults`");
-    let Some(run) = node.get("run").filter(|it| !it.is_null()) else {
-        return Defaults::default();
-    };
-    reader.check_keys(
-        run,
-        &[Key::known("shell"), Key::known("working-directory")],
-        "`run`",
-    );
-    Defaults {
-        shell: run
-            .get("shell")
-            .and_then(|it| step::shell(reader, it, Site::JobDefaults)),
-        working_directory: run
-            .get("working-directory")
-            .and_then(|it| reader.template(it, Site::JobDefaults)),
+fn snapshot(reader: &mut Reader<'_>, node: &Node) -> Option<Snapshot> {
+    if node.text().is_some() {
+        return Some(Snapshot {
+            image_name: reader.template(node)?,
+            version: None,
+            condition: None,
+        });
     }
+    Some(Snapshot {
+        image_name: reader.template_at(node, "image-name")?,
+        version: reader.template_at(node, "version"),
+        condition: node.get("if").and_then(|it| reader.condition(it)),
+    })
 }
 
-const SCOPES: &[Key] = &[
-    Key::known("actions"),
-    Key::known("artifact-metadata"),
-    Key::known("attestations"),
-    Key::known("checks"),
-    Key::known("code-quality"),
-    Key::known("contents"),
-    Key::known("copilot-requests"),
-    Key::known("deployments"),
-    Key::known("discussions"),
-    Key::known("drives"),
-    Key::known("id-token"),
-    Key::known("issues"),
-    Key::known("models"),
-    Key::known("packages"),
-    Key::known("pages"),
-    Key::known("pull-requests"),
-    Key::known("repository-projects"),
-    Key::known("security-events"),
-    Key::known("statuses"),
-    Key::known("vulnerability-alerts"),
-];
-
-pub(super) fn permissions(reader: &mut Reader<'_>, node: &Node) -> Permissions {
-    if let Some(text) = node.text() {
-        return match text {
-            "read-all" => Permissions::ReadAll,
-            "write-all" => Permissions::WriteAll,
-            other => {
-                reader.error(
-                    node.span,
-                    "LF-W0018",
-                    format!("expected `read-all`, `write-all` or a mapping, found `{other}`"),
-                );
-                Permissions::Unset
-            }
+pub(super) fn defaults(reader: &mut Reader<'_>, node: Option<&Node>) -> Defaults {
+    let Some(run) = node.and_then(|it| it.get("run")).filter(|it| !it.is_null()) else {
+        return Defaults::default();
+    };
+    if run.text().is_some() {
+        return Defaults {
+            run: reader.template(run),
+            ..Defaults::default()
         };
     }
-    reader.check_keys(node, SCOPES, "`permissions`");
-    let mut scopes = Vec::new();
-    for entry in node.entries() {
-        let access = scalar_text(&entry.value);
-        if ["read", "write", "none"].contains(&access.as_str()) {
-            let access = if entry.key == "models" && access == "write" {
-                "read".to_owned()
-            } else {
-                access
-            };
-            scopes.push((entry.key.clone(), access));
-        } else {
-            reader.error(
-                entry.value.span,
-                "LF-W0018",
-                format!("expected `read`, `write` or `none`, found `{access}`"),
-            );
-        }
+    Defaults {
+        shell: run.get("shell").and_then(|it| step::shell(reader, it)),
+        working_directory: reader.template_at(run, "working-directory"),
+        run: None,
     }
-    Permissions::Scopes(scopes)
 }

@@ -3,14 +3,19 @@
 mod graph;
 mod job;
 mod nearest;
+mod permissions;
 mod reader;
+mod schema;
 mod step;
 mod trigger;
 
-use yaml::{Diagnostic, Flavor, Severity};
+use serde_json::Value;
+use yaml::{Diagnostic, Flavor, Node, NodeValue, Severity};
 
-use crate::{Concurrency, Workflow, context::Site};
-use reader::{Key, Reader};
+use crate::{Workflow, expr::Expression};
+pub use nearest::nearest;
+use reader::{Reader, scalar_text};
+pub use schema::Places;
 
 /// GitHub reports at most this many errors of a file.
 const MAX_ERRORS: usize = 10;
@@ -26,25 +31,8 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads the workflow in `source`; `path` names it in messages, `actions` are
-/// the actions the caller carries out (`actions/checkout`), whatever their version.
-pub fn parse(source: &str, path: &str, actions: &[&str]) -> Parsed {
-    read(source, path, Some(actions))
-}
-
-/// Reads a workflow that was accepted before, whatever its actions.
-pub(crate) fn again(source: &str, path: &str) -> Result<Workflow, String> {
-    let parsed = read(source, path, None);
-    let first = parsed
-        .diagnostics
-        .iter()
-        .find(|it| it.severity == Severity::Error);
-    parsed
-        .workflow
-        .ok_or_else(|| first.map(ToString::to_string).unwrap_or_default())
-}
-
-fn read(source: &str, path: &str, actions: Option<&[&str]>) -> Parsed {
+/// Reads the workflow in `source`; `path` names it in messages.
+pub fn parse(source: &str, path: &str) -> Parsed {
     if source.len() > MAX_BYTES {
         let message = format!(
             "file has {} bytes, expected at most {MAX_BYTES}",
@@ -56,7 +44,7 @@ fn read(source: &str, path: &str, actions: Option<&[&str]>) -> Parsed {
             diagnostics: vec![found],
         };
     }
-    let documents = match yaml::parse(source, path, Flavor::Core12) {
+    let documents = match yaml::parse_despite_duplicates(source, path, Flavor::Core12) {
         Ok(documents) => documents,
         Err(diagnostics) => {
             return Parsed {
@@ -65,33 +53,61 @@ fn read(source: &str, path: &str, actions: Option<&[&str]>) -> Parsed {
             };
         }
     };
-    let mut reader = Reader::new(source, path, actions);
-    let Some(document) = documents.into_iter().next() else {
-        let found = Diagnostic::error(
-            path,
-            yaml::Span {
-                line: 1,
-                column: 1,
-                ..yaml::Span::default()
-            },
-            "LF-W0002",
-            "file is empty",
-        )
-        .help("a workflow has at least `on` and `jobs`");
+    let Some(mut document) = documents.into_iter().next() else {
+        let span = yaml::Lines::new(source).span(0, 0);
+        let found = Diagnostic::error(path, span, "LF-W0002", "file is empty")
+            .help("a workflow has at least `on` and `jobs`");
         return Parsed {
             workflow: None,
             diagnostics: vec![found],
         };
     };
+    resolve_texts(&mut document.root);
+    let checked = schema::check(source, path, &document.root);
+    let mut reader = Reader::new(source, path, checked);
     reader.found.extend(document.warnings);
     let workflow = workflow(&mut reader, &document.root);
     let mut diagnostics = reader.found;
     diagnostics.sort_by_key(|it| it.span.start);
     let broken = diagnostics.iter().any(|it| it.severity == Severity::Error);
     Parsed {
-        workflow: workflow.filter(|_| !broken),
+        workflow: (!broken).then_some(workflow),
         diagnostics: limit(diagnostics),
     }
+}
+
+/// `${{ 'text' }}` is the text itself, even where no expression may stand.
+fn resolve_texts(node: &mut Node) {
+    match &mut node.value {
+        NodeValue::Scalar { text, value, .. } => {
+            let literal = text
+                .strip_prefix("${{")
+                .and_then(|it| it.strip_suffix("}}"))
+                .map(str::trim)
+                .filter(|it| it.starts_with('\'') && !it.contains("${{"))
+                .and_then(|it| Expression::parse(it).ok()?.as_text().map(str::to_owned));
+            if let Some(literal) = literal {
+                *value = Value::String(literal.clone());
+                *text = literal;
+            }
+        }
+        NodeValue::Sequence(items) => items.iter_mut().for_each(resolve_texts),
+        NodeValue::Mapping(entries) => entries
+            .iter_mut()
+            .for_each(|entry| resolve_texts(&mut entry.value)),
+    }
+}
+
+/// Reads a workflow that was accepted before.
+pub(crate) fn again(source: &str, path: &str) -> Result<Workflow, String> {
+    let parsed = parse(source, path);
+    let first = parsed
+        .diagnostics
+        .iter()
+        .find(|it| it.severity == Severity::Error);
+    parsed
+        .workflow
+        .ok_or_else(|| first.map(ToString::to_string).unwrap_or_default())
 }
 
 fn limit(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -103,80 +119,35 @@ fn limit(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
-const KEYS: &[Key] = &[
-    Key::known("name"),
-    Key::known("run-name"),
-    Key::known("on"),
-    Key::known("permissions"),
-    Key::known("env"),
-    Key::known("defaults"),
-    Key::known("concurrency"),
-    Key::known("jobs"),
-    Key::known("description"),
-];
-
-fn workflow(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<Workflow> {
-    if !reader.is_mapping(root, "a workflow") {
-        return None;
-    }
-    reader.check_keys(root, KEYS, "a workflow");
-    let on = reader.required(root, "on");
-    let jobs = reader.required(root, "jobs");
-    let triggers = on
-        .map(|node| trigger::triggers(reader, node))
-        .unwrap_or_default();
-    let concurrency = root
-        .get("concurrency")
-        .and_then(|node| concurrency(reader, node));
+fn workflow(reader: &mut Reader<'_>, root: &yaml::Node) -> Workflow {
     let workflow = Workflow {
         path: reader.path.to_owned(),
         source: reader.source.to_owned(),
-        name: root.get("name").and_then(|node| reader.plain_text(node)),
-        run_name: root
-            .get("run-name")
-            .and_then(|node| reader.template(node, Site::RunName)),
-        triggers,
-        permissions: root
-            .get("permissions")
-            .map(|node| job::permissions(reader, node))
+        name: root
+            .get("name")
+            .map(scalar_text)
+            .filter(|it| !it.is_empty()),
+        run_name: reader.template_at(root, "run-name"),
+        triggers: root
+            .get("on")
+            .map(|node| trigger::triggers(reader, node))
             .unwrap_or_default(),
-        concurrency,
+        permissions: permissions::read(root.get("permissions")),
+        concurrency: root
+            .get("concurrency")
+            .and_then(|node| job::concurrency(reader, node)),
         env: root
             .get("env")
-            .map(|node| reader.templates(node, Site::WorkflowEnv))
+            .map(|node| reader.mapping(node))
             .unwrap_or_default(),
-        defaults: root
-            .get("defaults")
-            .map(|node| job::defaults(reader, node))
+        defaults: job::defaults(reader, root.get("defaults")),
+        jobs: root
+            .get("jobs")
+            .map(|node| job::jobs(reader, node))
             .unwrap_or_default(),
-        jobs: jobs.map(|node| job::jobs(reader, node)).unwrap_or_default(),
     };
-    graph::check(reader, jobs?, &workflow.jobs);
-    Some(workflow)
-}
-
-fn concurrency(reader: &mut Reader<'_>, node: &yaml::Node) -> Option<Concurrency> {
-    if node.text().is_some() {
-        let group = reader.template(node, Site::Concurrency)?;
-        return Some(Concurrency {
-            group,
-            cancel_in_progress: None,
-        });
+    if let Some(jobs) = root.get("jobs") {
+        graph::check(reader, jobs, &workflow.jobs);
     }
-    reader.check_keys(
-        node,
-        &[
-            Key::known("group"),
-            Key::known("cancel-in-progress"),
-            Key::later("queue"),
-        ],
-        "`concurrency`",
-    );
-    let group = reader.required(node, "group")?;
-    Some(Concurrency {
-        group: reader.template(group, Site::Concurrency)?,
-        cancel_in_progress: node
-            .get("cancel-in-progress")
-            .and_then(|it| reader.boolean(it, Site::Concurrency)),
-    })
+    workflow
 }

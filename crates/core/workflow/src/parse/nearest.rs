@@ -1,7 +1,7 @@
 //! Finds the word that was probably meant.
 
 /// The word of `known` nearest to `word`, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('_', "-");
     let close = |it: &str| {
         let it = it.to_lowercase();
@@ -11,7 +11,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     };
     let best = known.into_iter().map(|it| (close(it), it)).min()?;
     let most = (word.chars().count() / 3).clamp(1, 3);
-    (best.0 <= most).then_some(best.1)
+    (best.0 <= most && best.0 < word.chars().count()).then_some(best.1)
 }
 
 /// How many letters must be inserted, dropped, changed or swapped with their neighbour.

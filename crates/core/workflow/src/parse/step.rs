@@ -1,227 +1,231 @@
 //! Reads `steps`.
 
-use yaml::{Node, NodeValue};
+use yaml::{Node, NodeValue, Severity};
 
 use super::{
     job::wrong_id,
-    reader::{Key, Reader},
+    reader::{Reader, is_refused, is_true, scalar_text, text_list},
 };
-use crate::{ActionRef, Shell, Step, StepAction, context::Site, expr::Template};
+use crate::{Shell, Step, StepAction, Uses, expr::Template};
 
-const RUN_KEYS: &[Key] = &[
-    Key::known("name"),
-    Key::known("id"),
-    Key::known("if"),
-    Key::known("run"),
-    Key::known("shell"),
-    Key::known("working-directory"),
-    Key::known("env"),
-    Key::known("timeout-minutes"),
-    Key::known("continue-on-error"),
-    Key::later("background"),
-];
-
-const USES_KEYS: &[Key] = &[
-    Key::known("name"),
-    Key::known("id"),
-    Key::known("if"),
-    Key::known("uses"),
-    Key::known("with"),
-    Key::known("env"),
-    Key::known("timeout-minutes"),
-    Key::known("continue-on-error"),
-    Key::later("background"),
-];
-
-/// Steps of the language that are neither `run` nor `uses`.
-const LATER: &[&str] = &["wait", "wait-all", "cancel", "parallel"];
+/// The ids of a job's steps so far: what a later step may wait for.
+#[derive(Default)]
+struct Ids {
+    chosen: Vec<String>,
+    generated: Vec<String>,
+}
 
 pub(super) fn steps(reader: &mut Reader<'_>, node: &Node) -> Vec<Step> {
-    let NodeValue::Sequence(items) = &node.value else {
-        reader.expected(node, "a sequence of steps");
-        return Vec::new();
-    };
-    let mut steps: Vec<Step> = Vec::new();
-    for item in items {
-        let Some(mut step) = step(reader, item) else {
-            continue;
-        };
-        if step.id.is_empty() {
-            step.id = generated_id(&step.action, &steps);
-        } else if steps.iter().any(|it| it.id.eq_ignore_ascii_case(&step.id)) {
-            let span = item.get("id").map_or(item.span, |it| it.span);
-            reader.error(
-                span,
-                "LF-W0009",
-                format!("`{}` is the id of an earlier step", step.id),
-            );
-        }
-        steps.push(step);
-    }
+    let mut ids = Ids::default();
+    let mut steps = list(reader, node, &mut ids);
+    generate_ids(&mut steps, &mut ids);
     steps
 }
 
-/// `__run`, `__actions_checkout`, then with `_2` and so on.
-fn generated_id(action: &StepAction, steps: &[Step]) -> String {
-    let base = match action {
-        StepAction::Run { .. } => "__run".to_owned(),
-        StepAction::Uses { action, .. } => {
-            let name = action
-                .repository
-                .replace(|it: char| !it.is_ascii_alphanumeric() && it != '-', "_");
-            format!("__{name}")
-        }
+fn list(reader: &mut Reader<'_>, node: &Node, ids: &mut Ids) -> Vec<Step> {
+    let NodeValue::Sequence(items) = &node.value else {
+        return Vec::new();
     };
-    let taken = |id: &str| steps.iter().any(|it| it.id == id);
-    let numbered = (2..).map(|number| format!("{base}_{number}"));
-    std::iter::once(base.clone())
-        .chain(numbered)
-        .find(|id| !taken(id))
-        .unwrap_or(base)
+    items
+        .iter()
+        .filter_map(|item| step(reader, item, ids))
+        .collect()
 }
 
-fn step(reader: &mut Reader<'_>, node: &Node) -> Option<Step> {
-    if !reader.is_mapping(node, "a step") {
-        return None;
+/// Steps without an id get one from what they do: `__run`, `__actions_checkout`, then with `_2` and so on.
+fn generate_ids(steps: &mut [Step], ids: &mut Ids) {
+    for step in steps {
+        if let StepAction::Parallel(inner) = &mut step.action {
+            generate_ids(inner, ids);
+        }
+        if step.id.is_empty() {
+            step.id = ids.generate(&step.action);
+        }
     }
-    if let Some(entry) = node
-        .entries()
-        .iter()
-        .find(|it| LATER.contains(&it.key.as_str()))
-    {
-        reader.later(entry.key_span, &entry.key);
-        return None;
+}
+
+impl Ids {
+    fn generate(&mut self, action: &StepAction) -> String {
+        let what = match action {
+            StepAction::Run { .. } => "run",
+            StepAction::Wait(_) => "wait",
+            StepAction::WaitAll => "wait-all",
+            StepAction::Cancel(_) => "cancel",
+            StepAction::Parallel(_) => "parallel",
+            StepAction::Uses { action, .. } => match action {
+                Uses::Repository(action) => &action.repository,
+                Uses::Local(_) => "self",
+                Uses::Image(image) => image,
+            },
+        };
+        let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
+        let base = format!("__{}", what.replace(|it: char| !fits(it), "_"));
+        let numbered = (2..).map(|number| format!("_{number}"));
+        for suffix in std::iter::once(String::new()).chain(numbered) {
+            let kept = base.len().min(100 - suffix.len());
+            let id = format!("{}{suffix}", base.get(..kept).unwrap_or(&base));
+            if !self.generated.contains(&id) {
+                self.generated.push(id.clone());
+                return id;
+            }
+        }
+        base
     }
-    let action = match (node.get("run"), node.get("uses")) {
-        (Some(_), Some(uses)) => {
-            reader.error(
-                uses.span,
-                "LF-W0019",
-                "a step has either `run` or `uses`, not both",
-            );
-            None
-        }
-        (None, None) => {
-            reader.check_keys(node, RUN_KEYS, "a step");
-            let first = node.entries().first().map_or(node.span, |it| it.key_span);
-            reader.error(first, "LF-W0005", "a step needs `run` or `uses`");
-            None
-        }
-        (Some(run), None) => {
-            reader.check_keys(node, RUN_KEYS, "a step with `run`");
-            run_action(reader, node, run)
-        }
-        (None, Some(uses)) => {
-            reader.check_keys(node, USES_KEYS, "a step with `uses`");
-            uses_action(reader, node, uses)
-        }
-    };
-    let id = node.get("id").map(|it| id(reader, it)).unwrap_or_default();
-    let name = node
-        .get("name")
-        .and_then(|it| reader.template(it, Site::Step));
-    let condition = node
-        .get("if")
-        .and_then(|it| reader.condition(it, Site::StepIf));
-    let env = node
-        .get("env")
-        .map(|it| reader.templates(it, Site::Step))
+
+    fn has(&self, id: &str) -> bool {
+        self.chosen.iter().any(|it| it.eq_ignore_ascii_case(id))
+    }
+}
+
+fn step(reader: &mut Reader<'_>, node: &Node, ids: &mut Ids) -> Option<Step> {
+    let id = node
+        .get("id")
+        .map(|it| id(reader, it, ids))
         .unwrap_or_default();
-    let continue_on_error = node
-        .get("continue-on-error")
-        .and_then(|it| reader.boolean(it, Site::Step));
-    let timeout_minutes = node
-        .get("timeout-minutes")
-        .and_then(|it| reader.number(it, Site::Step));
     Some(Step {
-        id,
+        name: reader.template_at(node, "name"),
+        condition: node.get("if").and_then(|it| reader.condition(it)),
+        env: node
+            .get("env")
+            .map(|it| reader.mapping(it))
+            .unwrap_or_default(),
+        continue_on_error: reader.template_at(node, "continue-on-error"),
+        timeout_minutes: reader.template_at(node, "timeout-minutes"),
+        background: is_true(node.get("background")),
         line: node.span.line,
-        name,
-        condition,
-        env,
-        continue_on_error,
-        timeout_minutes,
-        action: action?,
+        action: action(reader, node, &id, ids)?,
+        id,
     })
 }
 
-fn id(reader: &mut Reader<'_>, node: &Node) -> String {
-    let id = reader.plain_text(node).unwrap_or_default();
+fn id(reader: &mut Reader<'_>, node: &Node, ids: &mut Ids) -> String {
+    let id = scalar_text(node);
+    if is_refused(&id) {
+        return id;
+    }
     if let Some(problem) = wrong_id(&id) {
         reader.error(
             node.span,
             "LF-W0009",
             format!("`{id}` is no id of a step: {problem}"),
         );
+    } else if ids.has(&id) {
+        reader.error(
+            node.span,
+            "LF-W0009",
+            format!("`{id}` is the id of an earlier step"),
+        );
+    } else {
+        ids.chosen.push(id.clone());
     }
     id
 }
 
-fn run_action(reader: &mut Reader<'_>, node: &Node, run: &Node) -> Option<StepAction> {
-    let script = reader.template(run, Site::Step)?;
-    Some(StepAction::Run {
-        script,
-        shell: node
-            .get("shell")
-            .and_then(|it| shell(reader, it, Site::Step)),
-        working_directory: node
-            .get("working-directory")
-            .and_then(|it| reader.template(it, Site::Step)),
-    })
+fn action(reader: &mut Reader<'_>, node: &Node, own: &str, ids: &mut Ids) -> Option<StepAction> {
+    if let Some(run) = node.get("run") {
+        return Some(StepAction::Run {
+            script: reader.template(run)?,
+            shell: node.get("shell").and_then(|it| shell(reader, it)),
+            working_directory: reader.template_at(node, "working-directory"),
+        });
+    }
+    if let Some(uses) = node.get("uses") {
+        return uses_action(reader, node, uses);
+    }
+    if let Some(wait) = node.get("wait") {
+        let targets = text_list(wait);
+        for (target, at) in &targets {
+            check_target(reader, at, target, own, ids);
+        }
+        return Some(StepAction::Wait(
+            targets.into_iter().map(|(it, _)| it).collect(),
+        ));
+    }
+    if let Some(all) = node.get("wait-all") {
+        if all.text() == Some("false") {
+            reader.error(
+                all.span,
+                "LF-W0004",
+                "expected `wait-all` without a value or with true, found false",
+            );
+        }
+        return Some(StepAction::WaitAll);
+    }
+    if let Some(cancel) = node.get("cancel") {
+        let target = scalar_text(cancel);
+        check_target(reader, cancel, &target, own, ids);
+        return Some(StepAction::Cancel(target));
+    }
+    let group = node.get("parallel")?;
+    let inner = list(reader, group, ids);
+    check_parallel(reader, group);
+    Some(StepAction::Parallel(inner))
+}
+
+/// A target must be the id of a step above.
+fn check_target(reader: &mut Reader<'_>, at: &Node, target: &str, own: &str, ids: &Ids) {
+    let problem = if !own.is_empty() && target.eq_ignore_ascii_case(own) {
+        format!("step `{own}` cannot wait for itself")
+    } else if ids.has(target) || is_refused(target) {
+        return;
+    } else {
+        format!("no step above has the id `{target}`")
+    };
+    let known = ids.chosen.iter().map(String::as_str);
+    let near = super::nearest::nearest(target, known.filter(|it| *it != own)).map(str::to_owned);
+    let found = reader.error(at.span, "LF-W0025", problem);
+    found
+        .help
+        .extend(near.map(|it| format!("did you mean `{it}`?")));
+}
+
+/// Steps side by side are neither told to run in the background nor wait themselves.
+fn check_parallel(reader: &mut Reader<'_>, group: &Node) {
+    let NodeValue::Sequence(items) = &group.value else {
+        return;
+    };
+    for entry in items.iter().flat_map(Node::entries) {
+        if ["background", "wait", "wait-all", "cancel", "parallel"].contains(&entry.key.as_str()) {
+            let message = format!("`{}` cannot stand inside `parallel`", entry.key);
+            reader
+                .error(entry.key_span, "LF-W0026", message)
+                .help
+                .push("its steps always run side by side, and the group waits for all".to_owned());
+        }
+    }
 }
 
 /// A shell; a literal one is checked at once.
-pub(super) fn shell(reader: &mut Reader<'_>, node: &Node, site: Site) -> Option<Template> {
-    let template = reader.template(node, site)?;
+pub(super) fn shell(reader: &mut Reader<'_>, node: &Node) -> Option<Template> {
+    let template = reader.template(node)?;
     if let Some(Err(error)) = template
         .as_literal()
         .map(str::trim)
         .filter(|it| !it.is_empty())
         .map(Shell::named)
     {
-        reader.error(node.span, "LF-W0022", error.to_string());
+        // Jobs on other systems may stand in the file; the step itself will say no.
+        let found = reader.error(node.span, "LF-W0022", error.to_string());
+        found.severity = Severity::Warning;
     }
     Some(template)
 }
 
 fn uses_action(reader: &mut Reader<'_>, node: &Node, uses: &Node) -> Option<StepAction> {
-    let text = reader.plain_text(uses)?;
-    if text.starts_with("./") || text.starts_with("docker://") {
-        let what = if text.starts_with("./") {
-            "actions from this repository"
-        } else {
-            "container actions"
-        };
-        reader
-            .later(uses.span, &format!("uses: {text}"))
-            .help
-            .push(format!("{what} cannot run here yet"));
+    let text = scalar_text(uses);
+    if is_refused(&text) {
         return None;
     }
-    let action: ActionRef = match text.parse() {
+    let action: Uses = match text.parse() {
         Ok(action) => action,
         Err(error) => {
             reader.error(uses.span, "LF-W0023", format!("`uses`: {error}"));
             return None;
         }
     };
-    if let Some(known) = reader
-        .actions
-        .filter(|it| !it.iter().any(|it| it.eq_ignore_ascii_case(&action.name())))
-    {
-        let known: Vec<_> = known.iter().map(|it| format!("`{it}`")).collect();
-        let help = format!(
-            "built in: {}; what the action does can often be done with `run`",
-            known.join(", ")
-        );
-        reader
-            .later(uses.span, &format!("uses: {text}"))
-            .help
-            .push(help);
-    }
     let inputs = node
         .get("with")
-        .map(|it| reader.templates(it, Site::Step))
+        .map(|it| reader.mapping(it))
         .unwrap_or_default();
     Some(StepAction::Uses { action, inputs })
 }

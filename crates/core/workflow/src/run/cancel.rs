@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use api::Conclusion;
+use names::Timestamp;
 
 use super::{
-    JobKey, Outside, Reason, Run, StopReason,
-    conditions::Verdict,
-    state::{JobPhase, LegPhase, StepPhase},
+    GroupHolder, Outside, Reason, Run, StopReason, conditions::Verdict, leg_state::LegPhase,
+    state::JobPhase, step_state::StepPhase,
 };
 
 impl Run {
@@ -16,66 +16,112 @@ impl Run {
             return;
         }
         self.state.cancelled = Some(why.to_owned());
-        for job in 0..self.state.jobs.len() {
-            // A job whose own condition still holds, such as `always()`, goes on.
-            if self.job_state(job).phase == JobPhase::Expanded
-                && !matches!(self.job_condition(job), Verdict::Holds)
-            {
-                for leg in 0..self.job_state(job).legs.len() {
-                    self.cancel_leg(&self.key(job, leg), why, StopReason::Cancelled, outside);
+        self.abandon_frame(0, why);
+        self.cancel_jobs(0, why, outside);
+    }
+
+    /// Cancels the jobs of a file whose own condition, such as `always()`, does not insist.
+    fn cancel_jobs(&mut self, frame: usize, why: &str, outside: &dyn Outside) {
+        for job in self.jobs_of(frame) {
+            match self.job_state(job).phase {
+                JobPhase::Expanded if !matches!(self.job_condition(job), Verdict::Holds) => {
+                    for leg in 0..self.job_state(job).legs.len() {
+                        self.cancel_leg(job, leg, why, StopReason::Cancelled, outside);
+                    }
                 }
+                JobPhase::Waiting => self.touch_job(job),
+                JobPhase::Expanded | JobPhase::Done => {}
             }
         }
     }
 
     pub(super) fn cancel_leg(
         &mut self,
-        key: &JobKey,
+        job: usize,
+        leg: usize,
         why: &str,
         stop: StopReason,
         outside: &dyn Outside,
     ) {
-        let Some(job) = self.state.jobs.iter().position(|it| it.id == key.id) else {
-            return;
-        };
         let now = self.state.now;
-        let Some(state) = self.job_state_mut(job).legs.get_mut(key.leg) else {
-            return;
-        };
+        let state = self.leg_mut(job, leg);
         if state.cancelled.is_some() {
             return;
         }
         match state.phase {
             LegPhase::Done => {}
-            LegPhase::Queued | LegPhase::Starting => {
-                self.end_leg(job, key.leg, Conclusion::Cancelled, Some(Reason::new(why)));
+            LegPhase::Queued
+            | LegPhase::Group
+            | LegPhase::Approval
+            | LegPhase::Timer
+            | LegPhase::Loading
+            | LegPhase::Starting => {
+                self.end_leg(job, leg, Conclusion::Cancelled, Some(Reason::new(why)));
             }
-            LegPhase::Running => {
+            LegPhase::Calling => {
                 state.cancelled = Some(why.to_owned());
-                state.overdue = stop == StopReason::JobTimeout;
+                if let Some(frame) = state.frame {
+                    self.abandon_frame(frame, why);
+                    self.cancel_jobs(frame, why, outside);
+                }
+                self.touch(job, leg);
+            }
+            LegPhase::Preparing | LegPhase::Running => {
+                state.cancelled = Some(why.to_owned());
                 state.cancel_deadline = Some(now + Duration::from_secs(state.cancel_timeout_secs));
-                self.cancel_steps(job, key.leg, stop, outside);
+                // What its actions are matters no more: only steps that need none may still run.
+                if state.phase == LegPhase::Preparing {
+                    state.enter(LegPhase::Running);
+                }
+                self.cancel_steps(job, leg, stop, outside);
+                self.touch(job, leg);
+            }
+        }
+    }
+
+    pub(super) fn group_replaced(
+        &mut self,
+        holder: &GroupHolder,
+        why: &str,
+        outside: &dyn Outside,
+    ) {
+        match holder {
+            GroupHolder::Run => self.cancel_run(why, outside),
+            GroupHolder::Job(key) | GroupHolder::Called(key) => {
+                if let Some((job, leg)) = self.find(key) {
+                    self.cancel_leg(job, leg, why, StopReason::Cancelled, outside);
+                }
             }
         }
     }
 
     pub(super) fn stop_overdue(&mut self, outside: &dyn Outside) {
         let now = self.state.now;
+        let over = |deadline: Option<Timestamp>| deadline.is_some_and(|it| it <= now);
         for job in 0..self.state.jobs.len() {
             for leg in 0..self.job_state(job).legs.len() {
                 let state = self.leg(job, leg);
-                if state.phase != LegPhase::Running {
-                    continue;
-                }
-                let over =
-                    |deadline: Option<names::Timestamp>| deadline.is_some_and(|it| it <= now);
-                if state.cancelled.is_some() && over(state.cancel_deadline) {
-                    self.give_up(job, leg);
-                } else if state.cancelled.is_none() && over(state.deadline) {
-                    let why = format!("it is over its time of {}", minutes(state.timeout_secs));
-                    self.cancel_leg(&self.key(job, leg), &why, StopReason::JobTimeout, outside);
-                } else {
-                    self.stop_overdue_step(job, leg);
+                match state.phase {
+                    LegPhase::Timer if over(state.not_before) => self.touch(job, leg),
+                    LegPhase::Preparing | LegPhase::Running => {
+                        if state.cancelled.is_some() && over(state.cancel_deadline) {
+                            self.give_up(job, leg);
+                        } else if state.cancelled.is_none() && over(state.deadline) {
+                            let why =
+                                format!("it is over its time of {}", minutes(state.timeout_secs));
+                            self.cancel_leg(job, leg, &why, StopReason::JobTimeout, outside);
+                        } else {
+                            self.stop_overdue_steps(job, leg);
+                        }
+                    }
+                    LegPhase::Queued
+                    | LegPhase::Group
+                    | LegPhase::Approval
+                    | LegPhase::Timer
+                    | LegPhase::Loading
+                    | LegPhase::Calling
+                    | LegPhase::Starting
+                    | LegPhase::Done => {}
                 }
             }
         }
@@ -96,7 +142,7 @@ impl Run {
             } else {
                 Conclusion::Skipped
             };
-            step.phase = StepPhase::Done;
+            step.enter(StepPhase::Done);
             step.outcome = Some(conclusion);
             step.conclusion = Some(conclusion);
             step.reason = Some("the job did not end in time after it was cancelled".to_owned());

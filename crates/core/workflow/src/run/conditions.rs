@@ -1,9 +1,18 @@
 //! Decides `if`: whether it holds, and in words why it does not.
 
+use std::sync::LazyLock;
+
 use api::Conclusion;
 
-use super::{Outside, Reason, Run};
+use super::{Env, Outside, Reason, Run, leg_state::LegState, state::Ancestry, step_state::Part};
 use crate::expr::{Expression, Scope, StatusFunctions};
+
+static SUCCESS: LazyLock<Expression> = LazyLock::new(|| constant("success()"));
+static ALWAYS: LazyLock<Expression> = LazyLock::new(|| constant("always()"));
+
+fn constant(text: &str) -> Expression {
+    Expression::parse(text).expect("a valid expression")
+}
 
 /// What a condition came to.
 pub(super) enum Verdict {
@@ -13,10 +22,27 @@ pub(super) enum Verdict {
     Broken(String),
 }
 
-/// The status functions of a step look at its job so far.
-struct JobSoFar {
-    failed: bool,
-    cancelled: bool,
+/// The status functions of a step look at its job, or its composite action, so far.
+pub(super) struct JobSoFar {
+    pub failed: bool,
+    pub cancelled: bool,
+}
+
+impl JobSoFar {
+    pub fn of(leg: &LegState) -> Self {
+        Self {
+            failed: leg.failed,
+            cancelled: leg.cancelled.is_some(),
+        }
+    }
+
+    pub fn word(&self) -> &'static str {
+        match (self.cancelled, self.failed) {
+            (true, _) => "cancelled",
+            (false, true) => "failure",
+            (false, false) => "success",
+        }
+    }
 }
 
 impl StatusFunctions for JobSoFar {
@@ -34,35 +60,52 @@ impl StatusFunctions for JobSoFar {
 }
 
 /// The status functions of a job look at all its ancestors.
-struct Ancestors {
-    results: Vec<(String, Conclusion)>,
+struct Ancestors<'a> {
+    run: &'a Run,
+    job: usize,
     cancelled: bool,
 }
 
-impl Ancestors {
-    fn among<'a>(&'a self, jobs: &'a [String]) -> impl Iterator<Item = Conclusion> {
-        self.results
-            .iter()
-            .filter(|(id, _)| jobs.is_empty() || jobs.iter().any(|it| it.eq_ignore_ascii_case(id)))
-            .map(|(_, result)| *result)
+impl<'a> Ancestors<'a> {
+    /// Id and result of each, in the order of the file.
+    fn results(&self) -> impl Iterator<Item = (&'a str, Conclusion)> {
+        let run = self.run;
+        let all = run.work.ancestors(self.job).into_iter();
+        all.filter_map(|it| Some((run.job(it).id.as_str(), run.job_state(it).result?)))
+    }
+
+    fn among(&self, jobs: &[String]) -> Vec<Conclusion> {
+        let named = |id: &str| jobs.iter().any(|it| it.eq_ignore_ascii_case(id));
+        let results = self.results().filter(|(id, _)| named(id));
+        results.map(|(_, result)| result).collect()
     }
 
     /// The first ancestor that did not succeed; a skipped one points on to what skipped it.
-    fn culprit(&self) -> Option<&(String, Conclusion)> {
-        let bad = |wanted: &[Conclusion]| self.results.iter().find(|(_, it)| wanted.contains(it));
-        bad(&[Conclusion::Failure])
-            .or_else(|| bad(&[Conclusion::Cancelled]))
-            .or_else(|| bad(&[Conclusion::Skipped]))
+    fn culprit(&self) -> Option<(&'a str, Conclusion)> {
+        let results: Vec<_> = self.results().collect();
+        let bad = |wanted| results.iter().find(|(_, it)| *it == wanted).copied();
+        bad(Conclusion::Failure)
+            .or_else(|| bad(Conclusion::Cancelled))
+            .or_else(|| bad(Conclusion::Skipped))
     }
 }
 
-impl StatusFunctions for Ancestors {
+impl StatusFunctions for Ancestors<'_> {
     fn success(&self, jobs: &[String]) -> bool {
-        !self.cancelled && self.among(jobs).all(|it| it == Conclusion::Success)
+        if self.cancelled {
+            return false;
+        }
+        if jobs.is_empty() {
+            return !self.run.ancestry(self.job).flawed;
+        }
+        self.among(jobs).iter().all(|it| *it == Conclusion::Success)
     }
 
     fn failure(&self, jobs: &[String]) -> bool {
-        self.among(jobs).any(|it| it == Conclusion::Failure)
+        if jobs.is_empty() {
+            return self.run.ancestry(self.job).failed;
+        }
+        self.among(jobs).contains(&Conclusion::Failure)
     }
 
     fn cancelled(&self) -> bool {
@@ -73,20 +116,16 @@ impl StatusFunctions for Ancestors {
 impl Run {
     /// Decides the `if` of a job whose needs are all over.
     pub(super) fn job_condition(&self, job: usize) -> Verdict {
-        let ancestors = self.workflow.ancestors(&self.job(job).id);
-        let ids = ancestors.iter().map(|it| it.id.as_str());
-        let results = ids.filter_map(|id| {
-            let state = self.state.jobs.iter().find(|it| it.id == id)?;
-            Some((id.to_owned(), state.result?))
-        });
+        let cancelled = self.cancellation(job);
         let status = Ancestors {
-            results: results.collect(),
-            cancelled: self.state.cancelled.is_some(),
+            run: self,
+            job,
+            cancelled: cancelled.is_some(),
         };
         let mut scope = self.needs_scope(job);
         scope.set_status(&status);
         let condition = self.job(job).condition.as_ref();
-        let verdict = decide(condition, &scope);
+        let verdict = decide(condition, &SUCCESS, &scope);
         let Verdict::Fails(reason) = verdict else {
             return verdict;
         };
@@ -94,59 +133,116 @@ impl Run {
         if asks || status.success(&[]) {
             return Verdict::Fails(reason);
         }
-        Verdict::Fails(match (&self.state.cancelled, status.culprit()) {
+        Verdict::Fails(match (cancelled, status.culprit()) {
             (Some(why), _) => Reason::new(format!("the run was cancelled: {why}")),
-            (None, Some((id, result))) => Reason::ancestor(id, ended(*result)),
+            (None, Some((id, result))) => Reason::ancestor(id, ended(result)),
             (None, None) => reason,
         })
     }
 
-    /// Decides the `if` of a step on what its job has come to.
+    /// What the ancestors of a job came to, from what its direct needs know of theirs.
+    pub(super) fn ancestry(&self, job: usize) -> Ancestry {
+        let mut all = Ancestry::default();
+        for needed in self.work.needs_of(job) {
+            let state = self.job_state(*needed);
+            all.flawed |= state.ancestry.flawed || state.result != Some(Conclusion::Success);
+            all.failed |= state.ancestry.failed || state.result == Some(Conclusion::Failure);
+        }
+        all
+    }
+
+    /// Why the run, or the job that calls the file of this one, was cancelled.
+    fn cancellation(&self, job: usize) -> Option<&str> {
+        if let Some(why) = &self.state.cancelled {
+            return Some(why);
+        }
+        let (caller, leg) = self.frame(job).caller?;
+        let called = self.leg(caller, leg).cancelled.as_deref();
+        called.or_else(|| self.cancellation(caller))
+    }
+
+    /// Decides the `if` of a step on what its job, or its action, has come to.
     pub(super) fn step_condition(
         &self,
         job: usize,
         leg: usize,
         index: usize,
-        env: &super::Env,
+        env: &Env,
         outside: &dyn Outside,
     ) -> Verdict {
-        let key = self.key(job, leg);
-        let hash = |patterns: &[String]| outside.hash_files(&key, patterns);
-        let state = self.leg(job, leg);
-        let status = JobSoFar {
-            failed: state.failed,
-            cancelled: state.cancelled.is_some(),
+        let sight = self.sight(job, leg, Some(index), outside);
+        let scope = sight.scope_with(env);
+        let (condition, default) = self.written_condition(job, leg, index);
+        // A condition of a manifest stands as it is; those of steps hold only after success.
+        let verdict = match self.step(job, leg, index).part {
+            Part::Main | Part::WaitForRest => decide(condition, default, &scope),
+            Part::Pre | Part::Post => judge(condition.unwrap_or(default), None, &scope),
         };
-        let mut scope = self.step_scope(job, leg, outside.secrets(&key));
-        scope
-            .set_env(env.pairs())
-            .set_status(&status)
-            .set_hash_files(&hash);
-        let condition = self
-            .job(job)
-            .steps
-            .get(index)
-            .and_then(|step| step.condition.as_ref());
-        let verdict = decide(condition, &scope);
         let Verdict::Fails(mut reason) = verdict else {
             return verdict;
         };
-        let masked = outside.secrets(&key).masker().mask(&reason.text);
-        reason.text = masked;
-        if condition.is_some_and(Expression::asks_status) || status.success(&[]) {
+        let masker = sight.secrets.masker();
+        reason.text = masker.mask(&reason.text);
+        reason.expanded = reason.expanded.map(|it| masker.mask(&it));
+        let asks = condition.unwrap_or(default).asks_status() && condition.is_some();
+        if asks || sight.status().success(&[]) {
             return Verdict::Fails(reason);
         }
-        Verdict::Fails(match &state.cancelled {
+        Verdict::Fails(match &self.leg(job, leg).cancelled {
             Some(why) => Reason::new(format!("the job was cancelled: {why}")),
+            None if sight.status().cancelled => Reason::new("its action was cancelled"),
             None => Reason::new("an earlier step failed"),
         })
     }
+
+    /// The condition that applies to a step, and the one for when there is none.
+    fn written_condition(
+        &self,
+        job: usize,
+        leg: usize,
+        index: usize,
+    ) -> (Option<&Expression>, &'static Expression) {
+        let state = self.step(job, leg, index);
+        let phases = || {
+            self.manifest(job, leg, index)
+                .and_then(|it| it.conditions())
+        };
+        match state.part {
+            Part::Main => {
+                let step = self.file_step(job, leg, index);
+                let waits = step.is_some_and(|it| it.action.is_always());
+                let condition = step.and_then(|it| it.condition.as_ref());
+                (condition, if waits { &*ALWAYS } else { &*SUCCESS })
+            }
+            Part::Pre => (phases().and_then(|it| it.pre.as_ref()), &*ALWAYS),
+            Part::Post => (phases().and_then(|it| it.post.as_ref()), &*ALWAYS),
+            Part::WaitForRest => (None, &*ALWAYS),
+        }
+    }
 }
 
-fn decide(condition: Option<&Expression>, scope: &Scope<'_>) -> Verdict {
-    let default = || Expression::parse("success()").expect("a valid expression");
-    let written = condition.cloned().unwrap_or_else(default);
-    match written.clone().as_condition().evaluate(scope) {
+impl crate::StepAction {
+    /// Steps that only look after background steps run whatever happened.
+    fn is_always(&self) -> bool {
+        match self {
+            Self::Wait(_) | Self::WaitAll | Self::Cancel(_) => true,
+            Self::Run { .. } | Self::Uses { .. } | Self::Parallel(_) => false,
+        }
+    }
+}
+
+fn decide(
+    condition: Option<&Expression>,
+    default: &'static Expression,
+    scope: &Scope<'_>,
+) -> Verdict {
+    let written = condition.unwrap_or(default);
+    judge(written, Some(written.clone().as_condition()), scope)
+}
+
+/// Evaluates `whole` in place of what is written.
+fn judge(written: &Expression, whole: Option<Expression>, scope: &Scope<'_>) -> Verdict {
+    match whole.as_ref().unwrap_or(written).evaluate(scope) {
         Ok(value) if value.is_truthy() => Verdict::Holds,
         Ok(_) => Verdict::Fails(Reason::condition(written.text(), written.explain(scope))),
         Err(error) => Verdict::Broken(format!(

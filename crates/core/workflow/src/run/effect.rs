@@ -1,25 +1,38 @@
 //! What a run asks of the executor.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use api::Conclusion;
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionRef, Permissions};
+use super::{
+    event::WorkflowHome,
+    job_start::{JobEnd, JobStart},
+    step_start::StepStart,
+};
+use crate::{ActionRef, Queue, WorkflowRef};
 
 /// One leg of one job; jobs without a matrix have the one leg 0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobKey {
+    /// The id in the file; in a called workflow after the key of the job that calls, as in `release.build`.
     pub id: String,
     pub leg: usize,
 }
 
+impl JobKey {
+    /// The key of a job of the workflow that this job calls.
+    pub fn inner(&self, id: &str) -> String {
+        format!("{self}.{id}")
+    }
+}
+
 impl fmt::Display for JobKey {
-    /// `build`, and `build-2` for the third leg of a matrix.
+    /// `build`, and `build.2` for the third leg of a matrix; no id begins with a digit or holds a dot.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.leg {
             0 => f.write_str(&self.id),
-            leg => write!(f, "{}-{leg}", self.id),
+            leg => write!(f, "{}.{leg}", self.id),
         }
     }
 }
@@ -30,7 +43,8 @@ pub struct StepKey {
     pub job: JobKey,
     /// Counts from 1; a job whose executor was lost starts again with the next number.
     pub attempt: u32,
-    /// Position in the job, from 0.
+    /// Never changes and never comes twice in one attempt; the steps of the file come
+    /// first, then pre steps, steps inside actions and post steps as they are found.
     pub index: usize,
 }
 
@@ -38,20 +52,72 @@ pub struct StepKey {
 /// effects whose completion was not reported are given again.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Make a sandbox for the job, then report `JobStarted`, `JobRefused` or `JobLost`.
-    StartJob(JobStart),
+    /// Wait for the group, then report `GroupGranted` or `GroupReplaced`; `GroupWaits` says
+    /// for whom. A group is held until its holder ends: `FinishRun`, or `FinishJob` of the job.
+    AcquireGroup(GroupRequest),
+    /// Ask for leave to use the environment; report `Approved` (at once where no rule
+    /// forbids it), `ApprovalWaits` or `Rejected`.
+    RequestApproval { job: JobKey, environment: String },
+    /// Read the workflow file that a job calls, then report `WorkflowLoaded`.
+    LoadWorkflow {
+        job: JobKey,
+        reference: WorkflowRef,
+        /// Where the file that calls lies; a local reference is meant there.
+        from: WorkflowHome,
+    },
+    /// Make a sandbox for the job with its services and container, then report `JobStarted`, `JobRefused` or `JobLost`.
+    StartJob(Box<JobStart>),
     /// After a reload: this job has a sandbox; find it, or report `JobLost`.
     AdoptJob { job: JobKey, attempt: u32 },
+    /// Resolve these actions to commits and make their folders visible in the job, then report `ActionsPrepared`.
+    PrepareActions {
+        job: JobKey,
+        attempt: u32,
+        actions: Vec<ActionRef>,
+    },
+    /// Read the manifest of an action in the job's workspace (`./build`), then report `ActionLoaded`.
+    LoadAction {
+        job: JobKey,
+        attempt: u32,
+        path: String,
+    },
     /// Report `StepStarted` when it runs and `StepFinished` when it is over.
     StartStep(Box<StepStart>),
     /// After a reload: this step runs; watch it again, or report `JobLost`.
     AdoptStep { step: StepKey },
     /// Interrupt, wait, terminate, wait, kill ([`crate::Run::STOP_LADDER`]); its end is still reported.
     StopStep { step: StepKey, why: StopReason },
-    /// The job is over: remove its sandbox and keep its log.
+    /// The job is over: remove its sandbox, keep its log, release its groups, then report `JobClosed`.
     FinishJob(JobEnd),
     /// Every job is over; no further effect follows.
     FinishRun { conclusion: Conclusion },
+}
+
+/// Who holds a concurrency group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum GroupHolder {
+    Run,
+    Job(JobKey),
+    /// The workflow that this job calls.
+    Called(JobKey),
+}
+
+/// A concurrency group that someone must hold before going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRequest {
+    pub holder: GroupHolder,
+    /// As evaluated; groups are compared without regard to case.
+    pub group: String,
+    /// Whether what runs in the group is cancelled for this.
+    pub running: InProgress,
+    pub queue: Queue,
+}
+
+/// What becomes of those that hold a group when a newer one wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InProgress {
+    Finishes,
+    IsCancelled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,129 +127,6 @@ pub enum StopReason {
     StepTimeout,
     /// The job is over its time.
     JobTimeout,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct JobStart {
-    pub job: JobKey,
-    pub attempt: u32,
-    /// What people see, e.g. `test (node 20, linux)`.
-    pub name: String,
-    /// The labels of `runs-on`.
-    pub labels: Vec<String>,
-    pub environment: Option<String>,
-    pub permissions: Permissions,
-    /// The run stops the job itself when this is over.
-    pub timeout: Duration,
-}
-
-/// What a step is to do, with every expression evaluated. Never store it: it holds secrets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepStart {
-    pub step: StepKey,
-    /// What people see.
-    pub name: String,
-    pub work: StepWork,
-    /// The whole environment; names come once.
-    pub env: Env,
-    /// Written before the step starts, folders made as needed; the script, the event, the empty command files.
-    pub files: Vec<File>,
-    /// Which of the files are read after the step.
-    pub outputs: StepFiles,
-    /// The run stops the step itself when this is over.
-    pub timeout: Option<Duration>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum StepWork {
-    Command(CommandStep),
-    Action(ActionStep),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct CommandStep {
-    /// The program, found through `PATH` of the environment, and its arguments.
-    pub argv: Vec<String>,
-    /// Absolute.
-    pub cwd: String,
-    /// The script as the log shows it.
-    pub script: String,
-    /// The shell as the log shows it, e.g. `/bin/bash -e {0}`.
-    pub shell: String,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActionStep {
-    pub action: ActionRef,
-    /// Inputs by the name in the file, evaluated.
-    pub inputs: Vec<(String, String)>,
-}
-
-/// Paths of the command files of a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StepFiles {
-    pub env: String,
-    pub output: String,
-    pub path: String,
-    pub state: String,
-    pub summary: String,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-pub struct File {
-    /// Absolute.
-    pub path: String,
-    pub text: String,
-}
-
-impl fmt::Debug for File {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "File({}, {} bytes)", self.path, self.text.len())
-    }
-}
-
-/// Environment variables; printing shows their names only.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Env(pub Vec<(String, String)>);
-
-impl Env {
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(it, _)| it == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
-        match self.0.iter_mut().find(|(it, _)| it == name) {
-            Some((_, old)) => *old = value.into(),
-            None => self.0.push((name.to_owned(), value.into())),
-        }
-    }
-
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-}
-
-impl fmt::Debug for Env {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
-    }
-}
-
-/// How a job ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JobEnd {
-    pub job: JobKey,
-    pub attempt: u32,
-    pub conclusion: Conclusion,
-    /// The address of the environment, when the job names one.
-    pub environment_url: Option<String>,
-    /// Whether a sandbox may exist that must be removed.
-    pub started: bool,
+    /// A `cancel` step ends a background step.
+    CancelStep,
 }

@@ -1,17 +1,14 @@
-//! Turns a job whose condition holds into legs, and a leg into the order to start it.
+//! Turns a job whose condition holds into legs.
 
 use std::time::Duration;
 
 use api::Conclusion;
 use serde_json::Value;
 
-use super::{
-    Effect, JobStart, Reason, Run, Unbuildable, is_true,
-    state::{Given, JobPhase, LegPhase, LegState, StepState},
-    steps::static_name,
-};
+use super::{Reason, Run, is_true, leg_state::LegState, state::JobPhase, step_state::StepState};
 use crate::{
-    expr::{EvalError, Scope, Template},
+    Environment,
+    expr::{self, EvalError, Scope, Template},
     matrix::{self, Leg},
 };
 
@@ -19,43 +16,26 @@ use crate::{
 const JOB_TIMEOUT_MINUTES: f64 = 360.0;
 const CANCEL_TIMEOUT_MINUTES: f64 = 5.0;
 
+/// `environment`, evaluated.
+pub(super) struct EnvironmentUse {
+    pub name: String,
+    pub url: Option<String>,
+    pub records_deployment: bool,
+}
+
+pub(super) fn broken(key: &'static str) -> impl Fn(EvalError) -> String {
+    move |error| format!("`{key}` has no value: {error}")
+}
+
 impl Run {
     pub(super) fn expand(&mut self, job: usize) -> Result<(), String> {
-        let scope = self.needs_scope(job);
-        let strategy = &self.job(job).strategy;
-        let broken =
-            |key: &'static str| move |error: EvalError| format!("`{key}` has no value: {error}");
-        let legs = match &strategy.matrix {
-            None => vec![Leg::default()],
-            Some(matrix) => {
-                let value = matrix.0.evaluate(&scope).map_err(broken("matrix"))?;
-                matrix::expand(&value).map_err(|error| error.to_string())?
-            }
-        };
-        let fail_fast = strategy
-            .fail_fast
-            .as_ref()
-            .map(|it| it.evaluate(&scope))
-            .transpose()
-            .map_err(broken("fail-fast"))?;
-        let max_parallel =
-            number(strategy.max_parallel.as_ref(), &scope).map_err(broken("max-parallel"))?;
+        let (legs, fail_fast, max_parallel) = self.read_strategy(job)?;
         let state = self.job_state_mut(job);
-        state.fail_fast = fail_fast.is_none_or(|it| is_true(&it));
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "casts saturate"
-        )]
-        if let Some(most) = max_parallel.filter(|it| *it >= 1.0) {
-            state.max_parallel = most as usize;
-        }
+        state.fail_fast = fail_fast;
+        state.max_parallel = max_parallel;
         if legs.is_empty() {
-            self.end_job(
-                job,
-                Conclusion::Skipped,
-                Some(Reason::new("its matrix has no combination left")),
-            );
+            let reason = Reason::new("its matrix has no combination left");
+            self.end_job(job, Conclusion::Skipped, Some(reason));
             return Ok(());
         }
         let total = legs.len();
@@ -70,6 +50,41 @@ impl Run {
         Ok(())
     }
 
+    fn read_strategy(&self, job: usize) -> Result<(Vec<Leg>, bool, Option<usize>), String> {
+        let scope = self.needs_scope(job);
+        let strategy = &self.job(job).strategy;
+        let whole = strategy.whole.as_ref().map(|it| it.evaluate(&scope));
+        let whole = whole.transpose().map_err(broken("strategy"))?;
+        let whole = whole.map(|it| it.to_json()).unwrap_or_default();
+        let matrix = match &strategy.matrix {
+            Some(matrix) => Some(matrix.0.evaluate(&scope).map_err(broken("matrix"))?),
+            None => whole.get("matrix").cloned(),
+        };
+        let mut legs = match matrix.filter(|it| !it.is_null()) {
+            None => vec![Leg::default()],
+            Some(value) => matrix::expand(&value).map_err(|error| error.to_string())?,
+        };
+        // Only the run's own file has legs that somebody can name.
+        if self.job_state(job).frame == 0 {
+            legs.retain(|leg| self.state.start.selection.takes_leg(&leg.values));
+        }
+        let fail_fast = strategy.fail_fast.as_ref().map(|it| it.evaluate(&scope));
+        let fail_fast = match fail_fast.transpose().map_err(broken("fail-fast"))? {
+            Some(value) => Some(value),
+            None => whole.get("fail-fast").map(expr::Value::from),
+        };
+        let most =
+            number(strategy.max_parallel.as_ref(), &scope).map_err(broken("max-parallel"))?;
+        let most = most.or_else(|| whole.get("max-parallel")?.as_f64());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "casts saturate"
+        )]
+        let most = most.filter(|it| *it >= 1.0).map(|it| it as usize);
+        Ok((legs, fail_fast.is_none_or(|it| is_true(&it)), most))
+    }
+
     fn new_leg(
         &self,
         job: usize,
@@ -78,27 +93,15 @@ impl Run {
         total: usize,
     ) -> Result<LegState, String> {
         let file = self.job(job);
-        let scope = self.leg_scope(job, index, &leg.values, total);
-        let broken =
-            |key: &'static str| move |error: EvalError| format!("`{key}` has no value: {error}");
+        let scope = self.matrix_scope(job, index, &leg.values, total);
         let minutes =
             number(file.timeout_minutes.as_ref(), &scope).map_err(broken("timeout-minutes"))?;
         let cancel_minutes = number(file.cancel_timeout_minutes.as_ref(), &scope)
             .map_err(broken("cancel-timeout-minutes"))?;
-        let environment = file
-            .environment
-            .as_ref()
-            .map(|it| it.name.evaluate_text(&scope));
-        let environment = environment
-            .transpose()
-            .map_err(broken("environment"))?
-            .filter(|it| !it.is_empty());
-        let given_name = file
-            .name
-            .as_ref()
-            .map(|it| it.evaluate_text(&scope))
-            .transpose()
-            .map_err(broken("name"))?;
+        let environment = file.environment.as_ref().map(|it| it.name_in(&scope));
+        let environment = environment.transpose()?.filter(|it| !it.is_empty());
+        let given_name = file.name.as_ref().map(|it| it.evaluate_text(&scope));
+        let given_name = given_name.transpose().map_err(broken("name"))?;
         let varies = file.name.as_ref().is_some_and(|it| {
             it.expressions()
                 .any(|(it, _)| it.contexts().iter().any(|(name, _)| *name == "matrix"))
@@ -107,71 +110,56 @@ impl Run {
             Some(name) if varies => name,
             name => matrix::display_name(&name.unwrap_or_else(|| file.id.clone()), leg),
         };
-        let steps = file.steps.iter().map(|step| StepState {
-            name: static_name(step),
-            ..StepState::default()
-        });
-        Ok(LegState {
-            name,
+        let mut state = LegState {
+            name: self.full_name(job, &name),
             matrix: leg.values.clone(),
             environment,
-            environment_url: None,
             timeout_secs: seconds(minutes.unwrap_or(JOB_TIMEOUT_MINUTES)),
             cancel_timeout_secs: seconds(cancel_minutes.unwrap_or(CANCEL_TIMEOUT_MINUTES)),
-            attempt: 0,
-            phase: LegPhase::Queued,
-            failed: false,
-            cancelled: None,
-            overdue: false,
-            tolerated: false,
-            conclusion: None,
-            reason: None,
-            notes: Vec::new(),
-            place: None,
-            env: Vec::new(),
-            path: Vec::new(),
-            steps: steps.collect(),
-            started: None,
-            finished: None,
-            deadline: None,
-            cancel_deadline: None,
-            closed: false,
-            given: Given::default(),
-        })
+            run_attempt: self.state.run_attempt(),
+            ..LegState::default()
+        };
+        if file.snapshot.is_some() {
+            let note = "`snapshot` is left out: no image is made of this machine";
+            state.notes.push(note.to_owned());
+        }
+        state.restart(StepState::of_file(&file.steps));
+        Ok(state)
     }
 
-    /// The effect for a leg that is to start.
-    pub(super) fn start_job(&mut self, job: usize, leg: usize) -> Result<Effect, Unbuildable> {
-        let state = self.leg(job, leg);
-        let scope = self.leg_scope(job, leg, &state.matrix, self.job_state(job).legs.len());
-        let labels = match self.job(job).runs_on.evaluate(&scope) {
-            Ok(value) => labels(&value),
-            Err(error) => {
-                self.end_leg(
-                    job,
-                    leg,
-                    Conclusion::Failure,
-                    Some(Reason::new(format!("`runs-on` has no value: {error}"))),
-                );
-                return Err(Unbuildable);
-            }
-        };
-        let own = &self.job(job).permissions;
-        let unset = *own == crate::Permissions::Unset;
-        let permissions = if unset {
-            self.workflow.permissions.clone()
-        } else {
-            own.clone()
-        };
-        Ok(Effect::StartJob(JobStart {
-            job: self.key(job, leg),
-            attempt: state.attempt,
-            name: state.name.clone(),
-            labels,
-            environment: state.environment.clone(),
-            permissions,
-            timeout: Duration::from_secs(state.timeout_secs),
-        }))
+    /// `caller / job` in a called workflow.
+    pub(super) fn full_name(&self, job: usize, name: &str) -> String {
+        match self.frame(job).caller {
+            Some((caller, leg)) => format!("{} / {name}", self.leg(caller, leg).name),
+            None => name.to_owned(),
+        }
+    }
+}
+
+impl Environment {
+    /// Its name; one expression may also give a mapping of all its keys.
+    fn name_in(&self, scope: &Scope<'_>) -> Result<String, String> {
+        Ok(self.evaluate(scope)?.name)
+    }
+
+    /// All of it except its address, which is known at the end of the job only.
+    pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Result<EnvironmentUse, String> {
+        let name = self.name.evaluate(scope).map_err(broken("environment"))?;
+        if let expr::Value::Object(object) = &name {
+            let text = |key: &str| object.get(key).map(expr::Value::to_text);
+            return Ok(EnvironmentUse {
+                name: text("name").unwrap_or_default(),
+                url: text("url"),
+                records_deployment: object.get("deployment").is_none_or(is_true),
+            });
+        }
+        let deployment = self.deployment.as_ref().map(|it| it.evaluate(scope));
+        let deployment = deployment.transpose().map_err(broken("deployment"))?;
+        Ok(EnvironmentUse {
+            name: name.to_text(),
+            url: None,
+            records_deployment: deployment.is_none_or(|it| is_true(&it)),
+        })
     }
 }
 
@@ -189,11 +177,13 @@ pub(super) fn number(
     Ok(value.map(|it| it.to_number()).filter(|it| it.is_finite()))
 }
 
-fn labels(value: &Value) -> Vec<String> {
+/// The labels of an evaluated `runs-on`.
+pub(super) fn labels(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(labels).collect(),
         Value::Object(map) => map.get("labels").map(labels).unwrap_or_default(),
         Value::String(text) => vec![text.clone()],
-        Value::Null | Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
+        Value::Null => Vec::new(),
+        Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
     }
 }

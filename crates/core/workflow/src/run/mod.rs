@@ -5,41 +5,72 @@
 //! [`Run::deadline`]. Store it (serde) after each round and before carrying out
 //! the effects: a run that is loaded again gives anew what was not reported done.
 //!
+//! A called workflow is a frame: its jobs lie beside those of the run, and the job
+//! that calls waits for them. The steps of a composite action lie beside those of
+//! the job, and the step that uses it waits for them.
+//!
 //! Invariant: no secret stands in what is stored. Text that may hold one is kept
 //! as the expression it came from, or sealed by [`Secrets`].
 
+mod advance;
+mod background;
+mod begin_job;
+mod call;
 mod cancel;
 mod conditions;
 mod effect;
 mod event;
 mod expand;
-mod jobs;
+mod gates;
+mod inputs;
+mod job_start;
+mod leg_state;
+mod open_effects;
 mod outside;
+mod permissions;
+mod prepare;
+mod process_env;
 mod reason;
+mod reports;
+mod rerun;
 mod scope;
+mod selection;
+mod sequence;
+mod sight;
 mod start_step;
 mod state;
+mod step_start;
+mod step_state;
 mod steps;
 mod view;
+mod work;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::Conclusion;
 use names::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-pub use effect::{
-    ActionStep, CommandStep, Effect, Env, File, JobEnd, JobKey, JobStart, StepFiles, StepKey,
-    StepStart, StepWork, StopReason,
+pub use effect::{Effect, GroupHolder, GroupRequest, InProgress, JobKey, StepKey, StopReason};
+pub use event::{
+    ContainerPlace, Event, LoadedWorkflow, Place, ServicePlace, StepEnd, StepReport, WorkflowHome,
 };
-pub use event::{Event, Place, StepEnd, StepReport};
+pub use job_start::{ContainerSpec, Credentials, JobEnd, JobStart, ServiceSpec, Trust};
 pub use outside::{Outside, Secrets};
 pub use reason::Reason;
+pub use rerun::{Rerun, RerunError};
+pub use selection::Selection;
+pub use step_start::{
+    BuiltinStep, CommandStep, ContainerStep, Env, File, ImageSource, NodeStep, Phase,
+    PreparedAction, StepFiles, StepStart, StepWork,
+};
 pub use view::{JobView, StepView};
 
-use crate::{Concurrency, Workflow, expr::Scope};
-use state::{LegPhase, State, StepPhase};
+use crate::{Concurrency, Manifest, Workflow};
+use leg_state::{Given, LegPhase};
+use state::State;
+use work::Work;
 
 /// What a run is started with; holds no secret.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -49,13 +80,20 @@ pub struct Start {
     pub vars: Value,
     /// The inputs of a `workflow_dispatch`, typed.
     pub inputs: Value,
+    #[serde(default)]
+    pub trust: Trust,
+    #[serde(default, skip_serializing_if = "state::is_default")]
+    pub selection: Selection,
 }
 
 /// One run of a workflow.
 #[derive(Clone, Debug)]
 pub struct Run {
-    workflow: Workflow,
+    /// The run's own and those that its jobs call.
+    files: Vec<Arc<Workflow>>,
+    manifests: Vec<Arc<Manifest>>,
     state: State,
+    work: Work,
 }
 
 impl Run {
@@ -68,13 +106,67 @@ impl Run {
 
     pub fn new(workflow: Workflow, start: Start, now: Timestamp) -> Self {
         let state = State::new(&workflow, start, now);
-        Self { workflow, state }
+        let mut run = Self {
+            files: vec![Arc::new(workflow)],
+            manifests: Vec::new(),
+            state,
+            work: Work::default(),
+        };
+        run.begin();
+        run
+    }
+
+    fn begin(&mut self) {
+        self.work = Work::of(&self.files, &self.state);
+        if let Err(problem) = self.open_gate(0) {
+            return self.refuse(&problem);
+        }
+        self.leave_out();
+    }
+
+    /// Ends every job of a run that cannot begin.
+    fn refuse(&mut self, problem: &str) {
+        for job in self.jobs_of(0) {
+            self.end_job(job, Conclusion::Failure, Some(Reason::new(problem)));
+        }
     }
 
     /// Records what happened. Reports of an older attempt and second reports are ignored.
     pub fn handle(&mut self, event: Event, outside: &dyn Outside, now: Timestamp) {
         self.state.now = now;
         match event {
+            Event::GroupGranted { holder } => self.group_granted(&holder),
+            Event::GroupWaits { holder, reason } => self.group_waits(&holder, &reason),
+            Event::GroupReplaced { holder, reason } => {
+                self.group_replaced(&holder, &reason, outside);
+            }
+            Event::Approved { job, not_before } => {
+                if let Some((job, leg)) = self.find(&job) {
+                    self.approved(job, leg, not_before);
+                }
+            }
+            Event::ApprovalWaits { job, reason } => {
+                if let Some((job, leg)) = self.find(&job)
+                    && self.leg(job, leg).phase == LegPhase::Approval
+                {
+                    self.leg_mut(job, leg).waits = Some(reason);
+                }
+            }
+            Event::Rejected { job, reason } => {
+                if let Some((job, leg)) = self.find(&job)
+                    && matches!(
+                        self.leg(job, leg).phase,
+                        LegPhase::Approval | LegPhase::Timer
+                    )
+                {
+                    self.fail_leg(job, leg, &reason);
+                }
+            }
+            Event::WorkflowLoaded { job, workflow } => {
+                if let Some((job, leg)) = self.find(&job) {
+                    self.workflow_loaded(job, leg, workflow, outside);
+                }
+            }
             Event::JobStarted {
                 job,
                 attempt,
@@ -91,17 +183,39 @@ impl Run {
                 reason,
             } => self.job_lost(&job, attempt, &reason),
             Event::JobClosed { job, attempt } => self.job_closed(&job, attempt),
+            Event::ActionsPrepared {
+                job,
+                attempt,
+                actions,
+            } => {
+                if let Some((job, leg)) = self.find_leg(&job, attempt) {
+                    self.actions_prepared(job, leg, actions, outside);
+                }
+            }
+            Event::ActionLoaded {
+                job,
+                attempt,
+                path,
+                action,
+            } => {
+                if let Some((job, leg)) = self.find_leg(&job, attempt) {
+                    self.action_loaded(job, leg, &path, action, outside);
+                }
+            }
             Event::StepStarted { step } => self.step_started(&step),
-            Event::StepFinished { step, report } => self.step_finished(&step, &report, outside),
+            Event::StepFinished { step, report } => self.step_finished(&step, report, outside),
+            Event::TrustLost { job, reason } => self.trust_lost(&job, &reason),
             Event::CancelRun { reason } => self.cancel_run(&reason, outside),
             Event::CancelJob { job, reason } => {
-                self.cancel_leg(&job, &reason, StopReason::Cancelled, outside)
+                if let Some((job, leg)) = self.find(&job) {
+                    self.cancel_leg(job, leg, &reason, StopReason::Cancelled, outside);
+                }
             }
         }
         self.advance(outside);
     }
 
-    /// Stops every job and step that is over its time.
+    /// Stops every job and step that is over its time, and lets go on what waited for it.
     pub fn handle_timeout(&mut self, outside: &dyn Outside, now: Timestamp) {
         self.state.now = now;
         self.stop_overdue(outside);
@@ -110,46 +224,38 @@ impl Run {
 
     /// When to call [`Run::handle_timeout`]; `None` while nothing has a deadline.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.state
-            .jobs
-            .iter()
-            .flat_map(|job| &job.legs)
-            .filter_map(state::LegState::deadline)
+        let jobs = self.state.jobs.iter();
+        jobs.flat_map(|job| &job.legs)
+            .filter_map(leg_state::LegState::deadline)
             .min()
-    }
-
-    /// What to do next; `None` until something else happens.
-    ///
-    /// An effect is given once in the life of this value, and again after a reload.
-    pub fn next_effect(&mut self, outside: &dyn Outside) -> Option<Effect> {
-        self.advance(outside);
-        loop {
-            match self.open_effect(outside) {
-                Ok(effect) => return effect,
-                // A step or job that could not even be described has failed; go on from there.
-                Err(Unbuildable) => self.advance(outside),
-            }
-        }
     }
 
     /// Forgets what was given, as a reload does: every open effect is given again.
     pub fn resume(&mut self) {
         self.state.given_finish = false;
+        self.state.given_group = false;
         for leg in self.state.jobs.iter_mut().flat_map(|job| &mut job.legs) {
-            leg.given = state::Given::default();
+            leg.given = Given::default();
             for step in &mut leg.steps {
-                step.given = state::Given::default();
+                step.given = Given::default();
             }
         }
+        self.work.look_at_all(&self.state);
     }
 
+    /// The run's own workflow.
     pub fn workflow(&self) -> &Workflow {
-        &self.workflow
+        self.files.first().expect("a run has its file")
     }
 
     /// How the run ended; `None` while it goes on.
     pub fn conclusion(&self) -> Option<Conclusion> {
         self.state.conclusion
+    }
+
+    /// Counts from 1; each re-run has the next number.
+    pub fn attempt(&self) -> u32 {
+        self.state.run_attempt()
     }
 
     /// The evaluated group of the workflow's `concurrency`, and whether a newer run cancels the older.
@@ -158,111 +264,17 @@ impl Run {
     ///
     /// The message of an expression that has no value.
     pub fn concurrency(&self) -> Result<Option<(String, bool)>, String> {
-        let Some(Concurrency {
-            group,
-            cancel_in_progress,
-        }) = &self.workflow.concurrency
-        else {
-            return Ok(None);
-        };
-        let scope = self.base_scope();
-        let group = group
-            .evaluate_text(&scope)
-            .map_err(|error| error.to_string())?;
-        let cancel = cancel_in_progress
-            .as_ref()
-            .map(|it| it.evaluate(&scope))
-            .transpose();
-        let cancel = cancel
-            .map_err(|error| error.to_string())?
-            .is_some_and(|it| is_true(&it));
-        Ok(Some((group, cancel)))
+        let concurrency: Option<&Concurrency> = self.workflow().concurrency.as_ref();
+        let group = concurrency.map(|it| it.evaluate(&self.base_scope(0)));
+        let group = group.transpose()?.flatten();
+        Ok(group.map(|it| (it.name, it.running == InProgress::IsCancelled)))
     }
 
     /// What the run calls itself: `run-name`, else nothing.
     pub fn run_name(&self) -> Option<String> {
-        let name = self
-            .workflow
-            .run_name
-            .as_ref()?
-            .evaluate_text(&self.base_scope())
-            .ok()?;
+        let name = self.workflow().run_name.as_ref()?;
+        let name = name.evaluate_text(&self.base_scope(0)).ok()?;
         (!name.trim().is_empty()).then_some(name)
-    }
-
-    /// The contexts that are there from the start: `github`, `vars`, `inputs`.
-    fn base_scope<'a>(&self) -> Scope<'a> {
-        let mut scope = Scope::new();
-        let Start {
-            github,
-            vars,
-            inputs,
-        } = &self.state.start;
-        scope
-            .set("github", github.clone())
-            .set("vars", vars.clone())
-            .set("inputs", inputs.clone());
-        scope
-    }
-
-    fn open_effect(&mut self, outside: &dyn Outside) -> Result<Option<Effect>, Unbuildable> {
-        for job in 0..self.state.jobs.len() {
-            for leg in 0..self.state.jobs.get(job).map_or(0, |it| it.legs.len()) {
-                if let Some(effect) = self.open_leg_effect(job, leg, outside)? {
-                    return Ok(Some(effect));
-                }
-            }
-        }
-        let finish = self.state.conclusion.filter(|_| !self.state.given_finish);
-        self.state.given_finish |= finish.is_some();
-        Ok(finish.map(|conclusion| Effect::FinishRun { conclusion }))
-    }
-
-    fn open_leg_effect(
-        &mut self,
-        job: usize,
-        leg: usize,
-        outside: &dyn Outside,
-    ) -> Result<Option<Effect>, Unbuildable> {
-        let key = self.key(job, leg);
-        let state = self.leg_mut(job, leg);
-        let attempt = state.attempt;
-        let given = std::mem::replace(&mut state.given.main, true);
-        match state.phase {
-            LegPhase::Queued => {
-                state.given.main = given;
-                return Ok(None);
-            }
-            LegPhase::Starting if !given => return self.start_job(job, leg).map(Some),
-            LegPhase::Starting => return Ok(None),
-            LegPhase::Running if !given => return Ok(Some(Effect::AdoptJob { job: key, attempt })),
-            LegPhase::Running => {}
-            LegPhase::Done if given || state.closed => return Ok(None),
-            LegPhase::Done => return Ok(Some(Effect::FinishJob(state.end(key)))),
-        }
-        let Some(index) = state.current_step() else {
-            return Ok(None);
-        };
-        let Some(step) = state.steps.get_mut(index) else {
-            return Ok(None);
-        };
-        let key = StepKey {
-            job: key,
-            attempt,
-            index,
-        };
-        let given = std::mem::replace(&mut step.given.main, true);
-        match step.phase {
-            StepPhase::Ready if !given && step.stop.is_none() => {
-                return self.start_step(job, leg, index, outside).map(Some);
-            }
-            StepPhase::Running if !given => return Ok(Some(Effect::AdoptStep { step: key })),
-            StepPhase::Ready | StepPhase::Running => {}
-            StepPhase::Pending | StepPhase::Done => return Ok(None),
-        }
-        let stop = step.stop.filter(|_| !step.given.stop);
-        step.given.stop |= stop.is_some();
-        Ok(stop.map(|why| Effect::StopStep { step: key, why }))
     }
 }
 
@@ -282,14 +294,37 @@ impl Serialize for Run {
 
 impl<'de> Deserialize<'de> for Run {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
         let state = State::deserialize(deserializer)?;
-        let workflow =
-            crate::parse::again(&state.source, &state.path).map_err(serde::de::Error::custom)?;
-        if workflow.jobs.len() != state.jobs.len() {
-            return Err(serde::de::Error::custom(
-                "the workflow has other jobs than the run",
-            ));
+        let files = state.files.iter().map(|file| {
+            let workflow = crate::parse::again(&file.source, &file.path)?;
+            Ok(Arc::new(workflow))
+        });
+        let files = files
+            .collect::<Result<Vec<_>, String>>()
+            .map_err(D::Error::custom)?;
+        let manifests = state.manifests.iter().map(|text| {
+            let manifest = prepare::read_manifest(text, "action.yml")?;
+            Ok(Arc::new(manifest))
+        });
+        let manifests = manifests
+            .collect::<Result<Vec<_>, String>>()
+            .map_err(D::Error::custom)?;
+        let sound = !state.frames.is_empty()
+            && state.frames.iter().all(|frame| {
+                let file = files.get(frame.file);
+                file.is_some_and(|it| it.jobs.len() == frame.count)
+                    && frame.first + frame.count <= state.jobs.len()
+            });
+        if !sound {
+            return Err(D::Error::custom("the workflow has other jobs than the run"));
         }
-        Ok(Self { workflow, state })
+        let work = Work::of(&files, &state);
+        Ok(Self {
+            files,
+            manifests,
+            state,
+            work,
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! What a run must be told anew each time: secrets, and hashes of files.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use names::Digest;
 
 use super::JobKey;
 use crate::Masker;
@@ -8,7 +10,17 @@ use crate::Masker;
 /// What the executor knows and the run must not keep.
 pub trait Outside {
     /// The secrets of a job; `GITHUB_TOKEN` among them is also `github.token`.
+    ///
+    /// Asked before the job starts too, for its containers and for the secrets that
+    /// it hands to a called workflow. Trust is the run's affair: it hides what an
+    /// untrusted job must not see.
     fn secrets(&self, job: &JobKey) -> &Secrets;
+
+    /// The secrets of the environment that a job names; a called workflow sees them
+    /// whatever its caller hands on.
+    fn environment_secrets(&self, _job: &JobKey) -> Option<&Secrets> {
+        None
+    }
 
     /// The `hashFiles` of the language: 64 hex digits, or nothing when no file matches.
     ///
@@ -18,15 +30,26 @@ pub trait Outside {
     fn hash_files(&self, job: &JobKey, patterns: &[String]) -> Result<String, String>;
 }
 
-/// Secrets by name, with the masks that hide them.
+/// Secrets by name, with the masks that hide them. Cloning is cheap.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    values: BTreeMap<String, String>,
+    values: Arc<BTreeMap<String, String>>,
+    /// Values that steps asked to hide, by their digest.
+    masks: Arc<BTreeMap<String, String>>,
     masker: Masker,
 }
 
+/// The one secret that every job has.
+pub(super) const TOKEN: &str = "GITHUB_TOKEN";
+
 /// Stands around the name of a secret in sealed text; no environment or file name can hold it.
 const SEAL: char = '\0';
+
+/// Stands before the digest of a value without a name; no name of a secret begins so.
+const NAMELESS: char = '~';
+
+/// Shorter values that steps asked to hide are stored as they are: `a` would seal half of every text.
+const NAMELESS_BYTES_MIN: usize = 4;
 
 impl Secrets {
     pub fn new(secrets: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -34,11 +57,12 @@ impl Secrets {
             .into_iter()
             .map(|(name, value)| (name.to_ascii_uppercase(), value))
             .collect();
-        let mut masker = Masker::default();
-        for value in values.values() {
-            masker.add(value);
+        let masker = Masker::new(values.values().map(String::as_str));
+        Self {
+            values: Arc::new(values),
+            masks: Arc::default(),
+            masker,
         }
-        Self { values, masker }
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -47,29 +71,76 @@ impl Secrets {
             .map(String::as_str)
     }
 
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// Hides one more value, as `::add-mask::` asks.
+    ///
+    /// After a restart the executor adds them again: what was stored needs them.
     pub fn add_mask(&mut self, value: &str) {
         self.masker.add(value);
+        for part in std::iter::once(value).chain(value.lines()) {
+            if part.len() >= NAMELESS_BYTES_MIN {
+                let digest = Digest::of(part.as_bytes()).hex();
+                Arc::make_mut(&mut self.masks).insert(digest, part.to_owned());
+            }
+        }
     }
 
     pub fn masker(&self) -> &Masker {
         &self.masker
     }
 
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    /// The same masks with other secrets; what hides the former goes on hiding them.
+    pub(super) fn showing(&self, secrets: impl IntoIterator<Item = (String, String)>) -> Self {
+        let values: BTreeMap<_, _> = secrets
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_uppercase(), value))
+            .collect();
+        let mut masker = self.masker.clone();
+        masker.add_all(values.values().map(String::as_str));
+        Self {
+            values: Arc::new(values),
+            masks: Arc::clone(&self.masks),
+            masker,
+        }
+    }
+
+    /// The same masks with nothing but the token.
+    pub(super) fn only_token(&self) -> Self {
+        let token = self.get(TOKEN).map(|it| (TOKEN.to_owned(), it.to_owned()));
+        Self {
+            values: Arc::new(token.into_iter().collect()),
+            masks: Arc::default(),
+            masker: self.masker.clone(),
+        }
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        self.pairs()
+            .map(|(name, value)| (name.to_owned(), value.into()))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
 
     /// Replaces every secret in `text` by its name, so that the text may be stored.
     pub(super) fn seal(&self, text: &str) -> String {
-        let mut values: Vec<_> = self
-            .values
+        let nameless = self
+            .masks
             .iter()
-            .filter(|(_, value)| !value.is_empty())
+            .map(|(digest, value)| (format!("{NAMELESS}{digest}"), value.as_str()));
+        let named = self.pairs().map(|(name, value)| (name.to_owned(), value));
+        let mut values: Vec<_> = named
+            .chain(nameless)
+            .filter(|(_, value)| !value.is_empty() && text.contains(value))
             .collect();
         // A secret may hold another; the longer one goes first.
         values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
@@ -77,7 +148,7 @@ impl Secrets {
         for (name, value) in values {
             sealed = sealed
                 .into_iter()
-                .flat_map(|piece| piece.split(name, value))
+                .flat_map(|piece| piece.split(&name, value))
                 .collect();
         }
         sealed.into_iter().map(Piece::into_text).collect()
@@ -90,10 +161,13 @@ impl Secrets {
         }
         let mut out = String::new();
         for (position, part) in sealed.split(SEAL).enumerate() {
-            out.push_str(if position % 2 == 1 {
-                self.get(part).unwrap_or_default()
-            } else {
+            out.push_str(if position % 2 == 0 {
                 part
+            } else {
+                match part.strip_prefix(NAMELESS) {
+                    Some(digest) => self.masks.get(digest).map_or("", String::as_str),
+                    None => self.get(part).unwrap_or_default(),
+                }
             });
         }
         out

@@ -1,15 +1,19 @@
-//! Builds the contexts that expressions of jobs and steps see.
+//! Finds things in the state, and builds the contexts that expressions of jobs see.
 
-use api::Conclusion;
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::{
-    Env, JobKey, Outside, Run, Secrets,
-    state::{JobState, LegPhase, LegState, StepPhase},
+    JobKey, Outside, Run, Secrets, Start,
+    leg_state::{LegAction, LegState},
+    outside::TOKEN,
+    state::{Frame, JobState},
+    step_state::{Part, StepState},
 };
 use crate::{
-    Job, NamedTemplates,
-    expr::{EvalError, Scope},
+    ActionRef, CallSecrets, Job, Manifest, Step, StepAction, Workflow, action::ActionHome,
+    expr::Scope, reference::Uses,
 };
 
 impl Run {
@@ -29,11 +33,37 @@ impl Run {
         self.state.jobs.get_mut(job).expect("a job of this run")
     }
 
+    pub(super) fn frame(&self, job: usize) -> &Frame {
+        let frame = self.job_state(job).frame;
+        self.state.frames.get(frame).expect("a frame of this run")
+    }
+
+    /// The workflow file that has a job.
+    pub(super) fn file(&self, job: usize) -> &Workflow {
+        let file = self.frame(job).file;
+        self.files.get(file).expect("as many files as in the state")
+    }
+
     pub(super) fn job(&self, job: usize) -> &Job {
-        self.workflow
+        let first = self.frame(job).first;
+        self.file(job)
             .jobs
-            .get(job)
+            .get(job - first)
             .expect("as many jobs as in the state")
+    }
+
+    /// The jobs of a frame.
+    pub(super) fn jobs_of(&self, frame: usize) -> std::ops::Range<usize> {
+        let frame = self.state.frames.get(frame);
+        frame.map_or(0..0, |it| it.first..it.first + it.count)
+    }
+
+    /// The job of the same file with this id.
+    pub(super) fn sibling(&self, job: usize, id: &str) -> Option<usize> {
+        let first = self.frame(job).first;
+        let jobs = &self.file(job).jobs;
+        let position = jobs.iter().position(|it| it.id.eq_ignore_ascii_case(id))?;
+        Some(first + position)
     }
 
     pub(super) fn leg(&self, job: usize, leg: usize) -> &LegState {
@@ -43,178 +73,241 @@ impl Run {
             .expect("a leg of this job")
     }
 
+    /// Also notes that the leg may ask for something new.
     pub(super) fn leg_mut(&mut self, job: usize, leg: usize) -> &mut LegState {
+        self.work.open.insert((job, leg));
         self.job_state_mut(job)
             .legs
             .get_mut(leg)
             .expect("a leg of this job")
     }
 
-    /// `github`, `vars`, `inputs` and `needs`.
-    pub(super) fn needs_scope<'a>(&self, job: usize) -> Scope<'a> {
-        let mut scope = self.base_scope();
-        let mut needs = Map::new();
-        for id in &self.job(job).needs {
-            let Some(needed) = self
-                .state
-                .jobs
-                .iter()
-                .find(|it| it.id.eq_ignore_ascii_case(id))
-            else {
-                continue;
-            };
-            let outputs: Map<_, _> = needed
-                .outputs
-                .iter()
-                .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-                .collect();
-            let result = needed.result.map_or_else(String::new, |it| it.to_string());
-            needs.insert(id.clone(), json!({ "result": result, "outputs": outputs }));
+    pub(super) fn step(&self, job: usize, leg: usize, step: usize) -> &StepState {
+        let steps = &self.leg(job, leg).steps;
+        steps.get(step).expect("a step of this job")
+    }
+
+    pub(super) fn step_mut(&mut self, job: usize, leg: usize, step: usize) -> &mut StepState {
+        let steps = &mut self.leg_mut(job, leg).steps;
+        steps.get_mut(step).expect("a step of this job")
+    }
+
+    /// The step as its file or manifest has it; its pre and post parts share it.
+    pub(super) fn file_step(&self, job: usize, leg: usize, step: usize) -> Option<&Step> {
+        let state = self.leg(job, leg).steps.get(step)?;
+        if state.part == Part::WaitForRest {
+            return None;
         }
-        scope.set("needs", Value::Object(needs));
+        let steps = match state.scope {
+            None => self.job(job).steps.as_slice(),
+            Some(action) => self.manifest(job, leg, action)?.steps(),
+        };
+        let found = steps.get(state.at)?;
+        match (state.sub, &found.action) {
+            (Some(sub), StepAction::Parallel(inner)) => inner.get(sub),
+            _ => Some(found),
+        }
+    }
+
+    /// What the `uses` of a step means.
+    pub(super) fn leg_action(&self, job: usize, leg: usize, step: usize) -> Option<&LegAction> {
+        let state = self.leg(job, leg);
+        let main = state.steps.get(step)?.main;
+        state.actions.get(state.steps.get(main)?.action?)
+    }
+
+    pub(super) fn manifest(&self, job: usize, leg: usize, step: usize) -> Option<&Manifest> {
+        let action = self.leg_action(job, leg, step)?;
+        self.manifests.get(action.manifest).map(|it| &**it)
+    }
+
+    /// Where the action of a step lies.
+    pub(super) fn action_folder(&self, job: usize, leg: usize, step: usize) -> Option<&str> {
+        match &self.leg_action(job, leg, step)?.home {
+            ActionHome::Folder(folder) => Some(folder),
+            ActionHome::Native => None,
+        }
+    }
+
+    pub(super) fn action_reference(
+        &self,
+        job: usize,
+        leg: usize,
+        step: usize,
+    ) -> Option<&ActionRef> {
+        match &self.file_step(job, leg, step)?.action {
+            StepAction::Uses {
+                action: Uses::Repository(action),
+                ..
+            } => Some(action),
+            StepAction::Uses { .. }
+            | StepAction::Run { .. }
+            | StepAction::Wait(_)
+            | StepAction::WaitAll
+            | StepAction::Cancel(_)
+            | StepAction::Parallel(_) => None,
+        }
+    }
+
+    /// `github`, `vars` and `inputs` of a frame.
+    pub(super) fn base_scope(&self, frame: usize) -> Scope<'_> {
+        let mut scope = Scope::new();
+        let Start {
+            github,
+            vars,
+            inputs,
+            ..
+        } = &self.state.start;
+        let called = self
+            .state
+            .frames
+            .get(frame)
+            .filter(|it| it.caller.is_some());
+        let inputs = called.map_or(inputs, |it| &it.inputs);
+        scope
+            .set_lazy("github", || github.clone())
+            .set_lazy("vars", || vars.clone())
+            .set_lazy("inputs", || inputs.clone());
         scope
     }
 
-    /// Adds `matrix` and `strategy`.
-    pub(super) fn leg_scope<'a>(
-        &self,
+    /// `github`, `vars`, `inputs` and `needs`.
+    pub(super) fn needs_scope(&self, job: usize) -> Scope<'_> {
+        let mut scope = self.base_scope(self.job_state(job).frame);
+        scope.set_lazy("needs", move || self.needs(job));
+        scope
+    }
+
+    fn needs(&self, job: usize) -> Value {
+        let mut needs = Map::new();
+        for id in &self.job(job).needs {
+            let Some(needed) = self.sibling(job, id) else {
+                continue;
+            };
+            let name = self.job(needed).id.clone();
+            needs.insert(name, self.result_of(needed));
+        }
+        Value::Object(needs)
+    }
+
+    /// `result` and `outputs` of a job.
+    pub(super) fn result_of(&self, job: usize) -> Value {
+        let state = self.job_state(job);
+        let outputs: Map<_, _> = state
+            .outputs
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect();
+        let result = state.result.map_or_else(String::new, |it| it.to_string());
+        json!({ "result": result, "outputs": outputs })
+    }
+
+    /// Adds `matrix` and `strategy` of a leg that is there.
+    pub(super) fn leg_scope(&self, job: usize, leg: usize) -> Scope<'_> {
+        let total = self.job_state(job).legs.len();
+        self.matrix_scope(job, leg, &self.leg(job, leg).matrix, total)
+    }
+
+    /// Adds `matrix` and `strategy` of a leg that is to be.
+    pub(super) fn matrix_scope<'a>(
+        &'a self,
         job: usize,
         index: usize,
-        matrix: &Value,
+        matrix: &'a Value,
         total: usize,
     ) -> Scope<'a> {
         let mut scope = self.needs_scope(job);
         let state = self.job_state(job);
-        let max_parallel = if state.max_parallel == usize::MAX {
-            total
-        } else {
-            state.max_parallel
-        };
-        let strategy = json!({
-            "fail-fast": state.fail_fast, "job-index": index, "job-total": total, "max-parallel": max_parallel,
+        let (fail_fast, most) = (state.fail_fast, state.max_parallel.unwrap_or(total));
+        scope.set_lazy("matrix", || matrix.clone()).set_lazy("strategy", move || {
+            json!({
+                "fail-fast": fail_fast, "job-index": index, "job-total": total, "max-parallel": most,
+            })
         });
         scope
-            .set("matrix", matrix.clone())
-            .set("strategy", strategy);
-        scope
     }
 
-    /// Everything a step may see, except `env`.
-    pub(super) fn step_scope<'a>(&self, job: usize, leg: usize, secrets: &Secrets) -> Scope<'a> {
-        let state = self.leg(job, leg);
-        let mut scope = self.leg_scope(job, leg, &state.matrix, self.job_state(job).legs.len());
-        scope.set("github", self.github(job, leg, secrets));
-        scope.set("secrets", secrets.to_json());
-        scope.set("steps", self.steps_context(job, leg, secrets));
-        let status = match (state.cancelled.is_some(), state.failed) {
-            (true, _) => "cancelled",
-            (_, true) => "failure",
-            _ => "success",
-        };
-        scope.set("job", json!({ "status": status }));
-        scope.set("runner", runner(state));
-        scope
-    }
-
-    pub(super) fn github(&self, job: usize, leg: usize, secrets: &Secrets) -> Value {
-        let mut github = self.state.start.github.clone();
-        let state = self.leg(job, leg);
-        if let Value::Object(github) = &mut github {
-            github.insert("job".to_owned(), self.job(job).id.as_str().into());
-            if let Some(token) = secrets.get("GITHUB_TOKEN") {
-                github.insert("token".to_owned(), token.into());
-            }
-            if let Some(place) = &state.place {
-                github.insert("workspace".to_owned(), place.workspace.as_str().into());
-                github.insert(
-                    "event_path".to_owned(),
-                    format!("{}/_github_workflow/event.json", place.temp).into(),
-                );
-            }
-            let step = state
-                .current_step()
-                .and_then(|index| self.job(job).steps.get(index));
-            if let Some(step) = step {
-                github.insert("action".to_owned(), step.id.as_str().into());
-            }
-        }
-        github
-    }
-
-    fn steps_context(&self, job: usize, leg: usize, secrets: &Secrets) -> Value {
-        let mut context = Map::new();
-        for (step, state) in self.job(job).steps.iter().zip(&self.leg(job, leg).steps) {
-            if state.phase != StepPhase::Done || !step.is_published() {
-                continue;
-            }
-            let outputs = state
-                .outputs
-                .iter()
-                .map(|(name, value)| (name.clone(), secrets.unseal(value).into()));
-            let word = |it: Option<Conclusion>| it.map_or_else(String::new, |it| it.to_string());
-            let shown = json!({
-                "outputs": outputs.collect::<Map<String, Value>>(),
-                "outcome": word(state.outcome),
-                "conclusion": word(state.conclusion),
-            });
-            context.insert(step.id.clone(), shown);
-        }
-        Value::Object(context)
-    }
-
-    /// The environment that workflow, job and earlier steps set, before the step's own.
-    pub(super) fn global_env(
-        &self,
+    /// The secrets that a job may see.
+    pub(super) fn secrets<'a>(
+        &'a self,
         job: usize,
         leg: usize,
-        outside: &dyn Outside,
-    ) -> Result<Env, EvalError> {
-        let secrets = outside.secrets(&self.key(job, leg));
-        let scope = self.step_scope(job, leg, secrets);
-        let mut env = Env::default();
-        extend(&mut env, &self.workflow.env, &scope)?;
-        let mut own = Env::default();
-        extend(&mut own, &self.job(job).env, &scope)?;
-        for (name, value) in own.0 {
-            env.set(&name, value);
-        }
-        for (name, value) in &self.leg(job, leg).env {
-            env.set(name, secrets.unseal(value));
-        }
-        Ok(env)
-    }
-
-    /// Whether a leg uses a slot of `max-parallel`.
-    pub(super) fn active_legs(&self, job: usize) -> usize {
+        outside: &'a dyn Outside,
+    ) -> Cow<'a, Secrets> {
+        let secrets = self.own_secrets(job, leg, outside);
+        let distrusted = |leg: &LegState| leg.distrusted.is_some();
         let legs = &self.job_state(job).legs;
-        legs.iter()
-            .filter(|leg| matches!(leg.phase, LegPhase::Starting | LegPhase::Running))
-            .count()
+        if self.state.start.trust.is_trusted() && !legs.get(leg).is_some_and(distrusted) {
+            return secrets;
+        }
+        Cow::Owned(secrets.only_token())
+    }
+
+    /// The secrets of a job, trusted or not; what is stored is sealed with them.
+    pub(super) fn own_secrets<'a>(
+        &'a self,
+        job: usize,
+        leg: usize,
+        outside: &'a dyn Outside,
+    ) -> Cow<'a, Secrets> {
+        let key = self.key(job, leg);
+        let own = outside.secrets(&key);
+        let Some((caller, caller_leg)) = self.frame(job).caller else {
+            return Cow::Borrowed(own);
+        };
+        let mut handed: Vec<(String, String)> = match self.job(caller).call.as_ref() {
+            None => Vec::new(),
+            Some(call) => match &call.secrets {
+                CallSecrets::None => Vec::new(),
+                CallSecrets::Inherit if self.frame(caller).caller.is_none() => {
+                    return Cow::Borrowed(own);
+                }
+                CallSecrets::Inherit => {
+                    let secrets = self.own_secrets(caller, caller_leg, outside);
+                    owned(secrets.pairs())
+                }
+                CallSecrets::Named(named) => {
+                    let secrets = self.own_secrets(caller, caller_leg, outside);
+                    let mut scope = self.leg_scope(caller, caller_leg);
+                    scope.set_lazy("secrets", move || secrets.to_json());
+                    // A value that cannot be had was refused when the call began.
+                    let value = |(name, it): &(String, crate::expr::Template)| {
+                        Some((name.clone(), it.evaluate_text(&scope).ok()?))
+                    };
+                    named.iter().filter_map(value).collect()
+                }
+            },
+        };
+        handed.extend(
+            outside
+                .environment_secrets(&key)
+                .map(|it| owned(it.pairs()))
+                .into_iter()
+                .flatten(),
+        );
+        let token = own.get(TOKEN).map(|it| (TOKEN.to_owned(), it.to_owned()));
+        handed.extend(token);
+        Cow::Owned(own.showing(handed))
     }
 }
 
-/// Evaluates all before any is set: entries of one block do not see one another.
-pub(super) fn extend(
-    env: &mut Env,
-    templates: &NamedTemplates,
-    scope: &Scope<'_>,
-) -> Result<(), EvalError> {
-    let values = templates
-        .iter()
-        .map(|(name, template)| Ok((name, template.evaluate_text(scope)?)));
-    for (name, value) in values.collect::<Result<Vec<_>, EvalError>>()? {
-        env.set(name, value);
-    }
-    Ok(())
+fn owned<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
-fn runner(state: &LegState) -> Value {
-    let Some(place) = &state.place else {
-        return json!({});
-    };
-    json!({
-        "name": place.runner, "os": place.os, "arch": place.arch, "temp": place.temp,
-        "tool_cache": place.tool_cache, "environment": "self-hosted",
-        "workspace": std::path::Path::new(&place.workspace).parent().map(|it| it.to_string_lossy().into_owned()),
-    })
+impl LegState {
+    /// The background step that `step` is, or inside which it runs.
+    pub fn background_root(&self, step: usize) -> Option<usize> {
+        let mut at = Some(step);
+        while let Some(index) = at {
+            let state = self.steps.get(index)?;
+            if state.background {
+                return Some(index);
+            }
+            at = state.within;
+        }
+        None
+    }
 }

@@ -5,36 +5,163 @@ use names::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{JobEnd, JobKey, Place, Reason, Start, StopReason};
-use crate::Workflow;
+use super::{GroupRequest, InProgress, JobKey, Reason, Start, WorkflowHome, leg_state::LegState};
+use crate::{Queue, Workflow, action::ActionHome};
+
+/// Fields that hold nothing are left out: a run is stored after every round.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
-    pub path: String,
-    /// The workflow is read again from this when the run is loaded.
-    pub source: String,
+    /// Read again when the run is loaded; the first is the run's own.
+    pub files: Vec<FileText>,
+    /// The texts of `action.yml`, each once, read again when the run is loaded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<ManifestText>,
     pub start: Start,
     pub now: Timestamp,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cancelled: Option<String>,
-    /// In the order of the file.
+    /// The run itself and every called workflow.
+    pub frames: Vec<Frame>,
+    /// The jobs of all frames; those of one frame lie side by side in the order of the file.
     pub jobs: Vec<JobState>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub conclusion: Option<Conclusion>,
+    /// The number of the first attempt of a job that starts; higher after each re-run.
+    pub first_attempt: u32,
     #[serde(skip)]
     pub given_finish: bool,
+    #[serde(skip)]
+    pub given_group: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FileText {
+    pub path: String,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ManifestText {
+    pub source: String,
+    pub home: ActionHome,
+}
+
+/// One workflow file at work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Frame {
+    pub file: usize,
+    /// The job and leg that calls it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub caller: Option<(usize, usize)>,
+    pub home: WorkflowHome,
+    /// Of the call, typed; those of the run lie in its start.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub inputs: Value,
+    /// Where its jobs begin, and how many there are.
+    pub first: usize,
+    pub count: usize,
+    pub group: Gate,
+    /// A re-run has put another in its place.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub gone: bool,
+}
+
+/// Whether a concurrency group lets one go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Gate {
+    /// Not evaluated yet.
+    #[default]
+    Unknown,
+    Open,
+    Wanted(Group),
+    Held(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Group {
+    pub name: String,
+    pub running: InProgress,
+    pub all_wait: bool,
+    /// For whom, in words.
+    pub waits: Option<String>,
+}
+
+impl Group {
+    pub fn request(&self, holder: super::GroupHolder) -> GroupRequest {
+        GroupRequest {
+            holder,
+            group: self.name.clone(),
+            running: self.running,
+            queue: if self.all_wait {
+                Queue::Max
+            } else {
+                Queue::Single
+            },
+        }
+    }
+}
+
+impl Gate {
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open | Self::Held(_))
+    }
+
+    /// The group that is wanted or held.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Unknown | Self::Open => None,
+            Self::Wanted(group) => Some(&group.name),
+            Self::Held(name) => Some(name),
+        }
+    }
+
+    pub fn grant(&mut self) {
+        if let Self::Wanted(group) = self {
+            *self = Self::Held(std::mem::take(&mut group.name));
+        }
+    }
+
+    pub fn wait_for(&mut self, reason: &str) {
+        if let Self::Wanted(group) = self {
+            group.waits = Some(reason.to_owned());
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct JobState {
+    /// As [`JobKey::id`] has it.
     pub id: String,
+    pub frame: usize,
     pub phase: JobPhase,
     /// As the jobs that need it see it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub result: Option<Conclusion>,
     /// Never holds a secret: what a mask would change is dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reason: Option<Reason>,
     pub fail_fast: bool,
-    pub max_parallel: usize,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub max_parallel: Option<usize>,
+    /// What all its ancestors came to, once it is decided.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ancestry: Ancestry,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<LegState>,
+}
+
+/// What all jobs that one needs, direct and indirect, came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ancestry {
+    /// Whether one did not succeed.
+    pub flawed: bool,
+    pub failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,166 +173,98 @@ pub(super) enum JobPhase {
     Done,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct LegState {
-    pub name: String,
-    pub matrix: Value,
-    pub environment: Option<String>,
-    pub environment_url: Option<String>,
-    pub timeout_secs: u64,
-    pub cancel_timeout_secs: u64,
-    pub attempt: u32,
-    pub phase: LegPhase,
-    pub failed: bool,
-    /// Why it is to end before its time.
-    pub cancelled: Option<String>,
-    pub overdue: bool,
-    /// Its failure does not count.
-    pub tolerated: bool,
-    pub conclusion: Option<Conclusion>,
-    pub reason: Option<Reason>,
-    /// Restarts, dropped outputs and the like.
-    pub notes: Vec<String>,
-    pub place: Option<Place>,
-    /// Set through `GITHUB_ENV`, sealed.
-    pub env: Vec<(String, String)>,
-    /// Added through `GITHUB_PATH`, sealed, the latest first.
-    pub path: Vec<String>,
-    pub steps: Vec<StepState>,
-    pub started: Option<Timestamp>,
-    pub finished: Option<Timestamp>,
-    pub deadline: Option<Timestamp>,
-    /// When a cancelled job is given up even if steps still run.
-    pub cancel_deadline: Option<Timestamp>,
-    /// The executor has cleaned up.
-    pub closed: bool,
-    #[serde(skip)]
-    pub given: Given,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum LegPhase {
-    /// Until `max-parallel` lets it start.
-    Queued,
-    /// Asked for, not yet reported.
-    Starting,
-    Running,
-    Done,
-}
-
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct StepState {
-    pub name: String,
-    pub phase: StepPhase,
-    pub outcome: Option<Conclusion>,
-    pub conclusion: Option<Conclusion>,
-    /// Sealed.
-    pub outputs: Vec<(String, String)>,
-    pub timeout_secs: Option<u64>,
-    pub deadline: Option<Timestamp>,
-    pub stop: Option<StopReason>,
-    pub reason: Option<String>,
-    pub exit_code: Option<i32>,
-    pub started: Option<Timestamp>,
-    pub finished: Option<Timestamp>,
-    #[serde(skip)]
-    pub given: Given,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum StepPhase {
-    /// Its turn has not come.
-    #[default]
-    Pending,
-    /// Its condition holds; the start is not yet reported.
-    Ready,
-    Running,
-    Done,
-}
-
-/// Which effects were given in the life of this value.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Given {
-    pub main: bool,
-    pub stop: bool,
-}
-
 impl State {
     pub fn new(workflow: &Workflow, start: Start, now: Timestamp) -> Self {
-        let jobs = workflow.jobs.iter().map(|job| JobState {
-            id: job.id.clone(),
+        let text = |name: &str| {
+            let value = start.github.get(name).and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        let home = WorkflowHome {
+            repository: text("repository"),
+            git_ref: text("ref"),
+            commit: text("sha"),
+        };
+        let mut state = Self {
+            files: Vec::new(),
+            manifests: Vec::new(),
+            start,
+            now,
+            cancelled: None,
+            frames: Vec::new(),
+            jobs: Vec::new(),
+            conclusion: None,
+            first_attempt: 1,
+            given_finish: false,
+            given_group: false,
+        };
+        state.open_frame(workflow, None, home, Value::Null);
+        state
+    }
+
+    /// Adds a file with its jobs, and gives its frame.
+    pub fn open_frame(
+        &mut self,
+        workflow: &Workflow,
+        caller: Option<(usize, usize)>,
+        home: WorkflowHome,
+        inputs: Value,
+    ) -> usize {
+        let same = |it: &FileText| it.path == workflow.path && it.source == workflow.source;
+        let file = self.files.iter().position(same).unwrap_or_else(|| {
+            self.files.push(FileText {
+                path: workflow.path.clone(),
+                source: workflow.source.clone(),
+            });
+            self.files.len() - 1
+        });
+        let prefix = caller.and_then(|(job, leg)| {
+            let id = self.jobs.get(job)?.id.clone();
+            Some(JobKey { id, leg })
+        });
+        let frame = self.frames.len();
+        self.frames.push(Frame {
+            file,
+            caller,
+            home,
+            inputs,
+            first: self.jobs.len(),
+            count: workflow.jobs.len(),
+            group: Gate::Unknown,
+            gone: false,
+        });
+        self.jobs.extend(workflow.jobs.iter().map(|job| {
+            let id = match &prefix {
+                Some(caller) => caller.inner(&job.id),
+                None => job.id.clone(),
+            };
+            JobState::new(id, frame)
+        }));
+        frame
+    }
+
+    pub fn run_attempt(&self) -> u32 {
+        let attempt = self.start.github.get("run_attempt");
+        let number = attempt.and_then(|it| match it.as_str() {
+            Some(text) => text.parse().ok(),
+            None => it.as_u64().and_then(|it| u32::try_from(it).ok()),
+        });
+        number.unwrap_or(1)
+    }
+}
+
+impl JobState {
+    pub fn new(id: String, frame: usize) -> Self {
+        Self {
+            id,
+            frame,
             phase: JobPhase::Waiting,
             result: None,
             outputs: Vec::new(),
             reason: None,
             fail_fast: true,
-            max_parallel: usize::MAX,
+            max_parallel: None,
+            ancestry: Ancestry::default(),
             legs: Vec::new(),
-        });
-        Self {
-            path: workflow.path.clone(),
-            source: workflow.source.clone(),
-            start,
-            now,
-            cancelled: None,
-            jobs: jobs.collect(),
-            conclusion: None,
-            given_finish: false,
         }
-    }
-}
-
-impl LegState {
-    /// The step that runs or whose turn it is.
-    pub fn current_step(&self) -> Option<usize> {
-        self.steps
-            .iter()
-            .position(|step| step.phase != StepPhase::Done)
-    }
-
-    pub fn deadline(&self) -> Option<Timestamp> {
-        if self.phase != LegPhase::Running {
-            return None;
-        }
-        let step = self.current_step().and_then(|index| self.steps.get(index));
-        let step = step
-            .filter(|it| it.phase == StepPhase::Running && it.stop.is_none())
-            .and_then(|it| it.deadline);
-        let job = if self.cancelled.is_some() {
-            self.cancel_deadline
-        } else {
-            self.deadline
-        };
-        [step, job].into_iter().flatten().min()
-    }
-
-    pub fn end(&self, job: JobKey) -> JobEnd {
-        JobEnd {
-            job,
-            attempt: self.attempt,
-            conclusion: self.conclusion.unwrap_or(Conclusion::Failure),
-            environment_url: self.environment_url.clone(),
-            started: self.attempt > 0,
-        }
-    }
-
-    /// Back to the first step, for an executor that was lost.
-    pub fn restart(&mut self, now: Timestamp, why: &str) {
-        self.notes
-            .push(format!("attempt {} was lost at {now}: {why}", self.attempt));
-        self.attempt += 1;
-        self.phase = LegPhase::Starting;
-        self.failed = false;
-        self.place = None;
-        self.env.clear();
-        self.path.clear();
-        self.deadline = None;
-        self.steps.iter_mut().for_each(|step| {
-            *step = StepState {
-                name: std::mem::take(&mut step.name),
-                ..StepState::default()
-            };
-        });
-        self.given = Given::default();
     }
 }

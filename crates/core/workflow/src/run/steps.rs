@@ -1,113 +1,18 @@
-//! Moves the steps of a running job on, and ends the job after the last.
-
-use std::time::Duration;
+//! How steps end, and what their end means for what runs around them.
 
 use api::Conclusion;
 
 use super::{
-    Env, Outside, Run, StepEnd, StepKey, StepReport, StopReason,
+    Outside, Run, StopReason,
     cancel::minutes,
-    conditions::Verdict,
+    conditions::{Verdict, ended},
     is_true,
-    scope::extend,
-    state::{LegPhase, StepPhase},
+    leg_state::LegPhase,
+    step_state::{Part, StepPhase},
 };
-use crate::{Step, StepAction, file_command};
+use crate::{Step, StepAction};
 
 impl Run {
-    /// Decides the next step, or ends the job. Whether anything changed.
-    pub(super) fn advance_steps(&mut self, job: usize, leg: usize, outside: &dyn Outside) -> bool {
-        let Some(index) = self.leg(job, leg).current_step() else {
-            self.finish_leg(job, leg, outside);
-            return true;
-        };
-        let pending = self
-            .leg(job, leg)
-            .steps
-            .get(index)
-            .is_some_and(|it| it.phase == StepPhase::Pending);
-        if pending {
-            self.decide_step(job, leg, index, outside);
-        }
-        pending
-    }
-
-    fn decide_step(&mut self, job: usize, leg: usize, index: usize, outside: &dyn Outside) {
-        self.name_step(job, leg, index, outside);
-        // The environment comes first: a step whose `env` is broken fails before its `if` is asked.
-        let env = match self.step_env(job, leg, index, outside) {
-            Ok(env) => env,
-            Err(problem) => return self.fail_step(job, leg, index, &problem, outside),
-        };
-        match self.step_condition(job, leg, index, &env, outside) {
-            Verdict::Holds => {
-                if let Some(step) = self.leg_mut(job, leg).steps.get_mut(index) {
-                    step.phase = StepPhase::Ready;
-                }
-            }
-            Verdict::Fails(reason) => {
-                if let Some(step) = self.leg_mut(job, leg).steps.get_mut(index) {
-                    step.phase = StepPhase::Done;
-                    step.outcome = Some(Conclusion::Skipped);
-                    step.conclusion = Some(Conclusion::Skipped);
-                    step.reason = Some(reason.text);
-                }
-            }
-            Verdict::Broken(problem) => self.fail_step(job, leg, index, &problem, outside),
-        }
-    }
-
-    fn name_step(&mut self, job: usize, leg: usize, index: usize, outside: &dyn Outside) {
-        let key = self.key(job, leg);
-        let Some(template) = self
-            .job(job)
-            .steps
-            .get(index)
-            .and_then(|it| it.name.as_ref())
-        else {
-            return;
-        };
-        let hash = |patterns: &[String]| outside.hash_files(&key, patterns);
-        let mut scope = self.step_scope(job, leg, outside.secrets(&key));
-        scope.set_hash_files(&hash);
-        let env = self.global_env(job, leg, outside).unwrap_or_default();
-        scope.set_env(env.pairs());
-        let Ok(name) = template.evaluate_text(&scope) else {
-            return;
-        };
-        let name = outside.secrets(&key).masker().mask(&name);
-        if let Some(step) = self
-            .leg_mut(job, leg)
-            .steps
-            .get_mut(index)
-            .filter(|_| !name.is_empty())
-        {
-            step.name = name;
-        }
-    }
-
-    /// What the `env` context of a step holds.
-    pub(super) fn step_env(
-        &self,
-        job: usize,
-        leg: usize,
-        index: usize,
-        outside: &dyn Outside,
-    ) -> Result<Env, String> {
-        let key = self.key(job, leg);
-        let hash = |patterns: &[String]| outside.hash_files(&key, patterns);
-        let mut env = self
-            .global_env(job, leg, outside)
-            .map_err(|error| format!("`env` of the job has no value: {error}"))?;
-        let mut scope = self.step_scope(job, leg, outside.secrets(&key));
-        scope.set_env(env.pairs()).set_hash_files(&hash);
-        if let Some(step) = self.job(job).steps.get(index) {
-            extend(&mut env, &step.env, &scope)
-                .map_err(|error| format!("`env` has no value: {error}"))?;
-        }
-        Ok(env)
-    }
-
     /// A step that failed before it could run.
     pub(super) fn fail_step(
         &mut self,
@@ -117,11 +22,11 @@ impl Run {
         problem: &str,
         outside: &dyn Outside,
     ) {
-        let problem = outside.secrets(&self.key(job, leg)).masker().mask(problem);
+        let problem = self.own_secrets(job, leg, outside).masker().mask(problem);
         self.end_step(job, leg, index, Conclusion::Failure, Some(problem), outside);
     }
 
-    fn end_step(
+    pub(super) fn end_step(
         &mut self,
         job: usize,
         leg: usize,
@@ -137,7 +42,7 @@ impl Run {
         let Some(step) = state.steps.get_mut(index) else {
             return;
         };
-        step.phase = StepPhase::Done;
+        step.enter(StepPhase::Done);
         step.outcome = Some(outcome);
         step.conclusion = Some(if tolerated {
             Conclusion::Success
@@ -146,7 +51,15 @@ impl Run {
         });
         step.reason = reason;
         step.finished = Some(now);
-        state.failed |= outcome == Conclusion::Failure && !tolerated;
+        let (within, background) = (step.within, step.background);
+        // A step in the background counts when someone waits for it.
+        if outcome == Conclusion::Failure && !tolerated && !background {
+            match within.and_then(|it| state.steps.get_mut(it)) {
+                Some(outer) => outer.failed = true,
+                None => state.failed = true,
+            }
+        }
+        self.touch(job, leg);
     }
 
     /// Asked only after a failure; what has no value counts as no.
@@ -157,106 +70,106 @@ impl Run {
         index: usize,
         outside: &dyn Outside,
     ) -> bool {
-        let Some(template) = self
-            .job(job)
-            .steps
-            .get(index)
-            .and_then(|it| it.continue_on_error.as_ref())
-        else {
+        let template = self
+            .file_step(job, leg, index)
+            .and_then(|it| it.continue_on_error.as_ref());
+        let Some(template) = template else {
             return false;
         };
-        let key = self.key(job, leg);
-        let hash = |patterns: &[String]| outside.hash_files(&key, patterns);
-        let env = self.step_env(job, leg, index, outside).unwrap_or_default();
-        let mut scope = self.step_scope(job, leg, outside.secrets(&key));
-        scope.set_env(env.pairs()).set_hash_files(&hash);
-        template.evaluate(&scope).is_ok_and(|it| is_true(&it))
+        let sight = self.sight(job, leg, Some(index), outside);
+        let env = sight.env().map(|(env, _)| env).unwrap_or_default();
+        let value = template.evaluate(&sight.scope_with(&env));
+        value.is_ok_and(|it| is_true(&it))
     }
 
-    /// The step an event means, while it is asked for or runs.
-    fn find_step(&self, key: &StepKey) -> Option<(usize, usize)> {
-        let (job, leg) = self.find_leg(&key.job, key.attempt)?;
-        let state = self.leg(job, leg);
-        let open = state.phase == LegPhase::Running && state.current_step() == Some(key.index);
-        let phase = state.steps.get(key.index)?.phase;
-        (open && matches!(phase, StepPhase::Ready | StepPhase::Running)).then_some((job, leg))
-    }
-
-    pub(super) fn step_started(&mut self, key: &StepKey) {
-        let now = self.state.now;
-        let Some((job, leg)) = self.find_step(key) else {
-            return;
-        };
-        let Some(step) = self.leg_mut(job, leg).steps.get_mut(key.index) else {
-            return;
-        };
-        if step.phase == StepPhase::Ready {
-            step.phase = StepPhase::Running;
-            step.started = Some(now);
-            step.deadline = step.timeout_secs.map(|it| now + Duration::from_secs(it));
-        }
-        step.given.main = true;
-    }
-
-    pub(super) fn step_finished(
+    /// All steps inside a composite action or a `parallel` block are over.
+    pub(super) fn finish_inside(
         &mut self,
-        key: &StepKey,
-        report: &StepReport,
+        job: usize,
+        leg: usize,
+        index: usize,
         outside: &dyn Outside,
     ) {
-        let Some((job, leg)) = self.find_step(key) else {
-            return;
+        let children = self.step(job, leg, index).children.clone();
+        let is_parallel = matches!(
+            self.file_step(job, leg, index).map(|it| &it.action),
+            Some(StepAction::Parallel(_))
+        );
+        let (mut outcome, mut reason) = if is_parallel {
+            self.cover(job, leg, &children)
+        } else {
+            self.inside_outcome(job, leg, index)
         };
-        let secrets = outside.secrets(&key.job);
-        let now = self.state.now;
-        let state = self.leg_mut(job, leg);
-        let Some(step) = state.steps.get_mut(key.index) else {
-            return;
-        };
-        step.started = step.started.or(Some(now));
-        let (mut outcome, mut reason) = verdict(step.stop, step.timeout_secs, &report.end);
-        if let StepEnd::Exited(code) = report.end {
-            step.exit_code = Some(code);
-        }
-        let mut problems: Vec<String> = report.error.clone().into_iter().collect();
-        for (name, value) in &report.outputs {
-            put(&mut step.outputs, name, secrets.seal(value));
-        }
-        match file_command::parse(&report.output_file) {
-            Ok(entries) => entries
-                .iter()
-                .for_each(|(name, value)| put(&mut step.outputs, name, secrets.seal(value))),
-            Err(error) => {
-                problems.push(format!("unable to process file command `output`: {error}"))
-            }
-        }
-        match file_command::parse(&report.env_file) {
-            Ok(entries) => {
-                for (name, value) in entries {
-                    if name.eq_ignore_ascii_case("NODE_OPTIONS") {
-                        state
-                            .notes
-                            .push("`NODE_OPTIONS` cannot be set through `GITHUB_ENV`".to_owned());
-                    } else {
-                        put(&mut state.env, &name, secrets.seal(&value));
-                    }
-                }
-            }
-            Err(error) => problems.push(format!("unable to process file command `env`: {error}")),
-        }
-        for folder in file_command::parse_path(&report.path_file) {
-            let folder = secrets.seal(&folder);
-            state.path.retain(|it| *it != folder);
-            state.path.insert(0, folder);
-        }
-        if outcome == Conclusion::Success && !problems.is_empty() {
+        let step = self.step(job, leg, index);
+        if step.stop == Some(StopReason::StepTimeout) {
+            let time = minutes(step.timeout_secs.unwrap_or_default());
             outcome = Conclusion::Failure;
-            reason = Some(secrets.masker().mask(&problems.join("; ")));
+            reason = Some(format!("timed out after {time}"));
         }
-        self.end_step(job, leg, key.index, outcome, reason, outside);
+        if step.part == Part::Main
+            && !is_parallel
+            && let Err(problem) = self.give_outputs(job, leg, index, outside)
+            && outcome == Conclusion::Success
+        {
+            outcome = Conclusion::Failure;
+            reason = Some(self.own_secrets(job, leg, outside).masker().mask(&problem));
+        }
+        self.end_step(job, leg, index, outcome, reason, outside);
     }
 
-    /// Stops the running step unless its condition still holds, now that the job is cancelled.
+    fn inside_outcome(&self, job: usize, leg: usize, index: usize) -> (Conclusion, Option<String>) {
+        let outer = self.step(job, leg, index);
+        let children = outer.children.iter().map(|it| self.step(job, leg, *it));
+        let with = |wanted| children.clone().find(|it| it.conclusion == Some(wanted));
+        let told = |it: &super::step_state::StepState, conclusion| {
+            let why = it.reason.as_deref().unwrap_or(ended(conclusion));
+            Some(format!("`{}`: {why}", it.name))
+        };
+        if let Some(step) = with(Conclusion::Failure).filter(|_| outer.failed) {
+            return (Conclusion::Failure, told(step, Conclusion::Failure));
+        }
+        if with(Conclusion::Cancelled).is_some() || outer.stop.is_some() {
+            return (Conclusion::Cancelled, Some("cancelled".to_owned()));
+        }
+        (Conclusion::Success, None)
+    }
+
+    /// What a composite action gives to whoever uses it.
+    fn give_outputs(
+        &mut self,
+        job: usize,
+        leg: usize,
+        index: usize,
+        outside: &dyn Outside,
+    ) -> Result<(), String> {
+        let mut given = Vec::new();
+        if let Some(manifest) = self.manifest(job, leg, index) {
+            // The last step inside sees what the outputs may use.
+            let Some(inner) = self.step(job, leg, index).children.last().copied() else {
+                return Ok(());
+            };
+            let sight = self.sight(job, leg, Some(inner), outside);
+            let env = sight.global_env().unwrap_or_default();
+            let scope = sight.scope_with(&env);
+            let secrets = self.own_secrets(job, leg, outside);
+            for output in &manifest.outputs {
+                let Some(template) = &output.value else {
+                    continue;
+                };
+                let value = template
+                    .evaluate_text(&scope)
+                    .map_err(|error| format!("output `{}` has no value: {error}", output.name))?;
+                given.push((output.name.clone(), secrets.seal(&value)));
+            }
+        }
+        let step = self.step_mut(job, leg, index);
+        for (name, value) in given {
+            put(&mut step.outputs, &name, value);
+        }
+        Ok(())
+    }
+
+    /// Stops what runs unless its condition, and that of all around it, still holds now that the job is cancelled.
     pub(super) fn cancel_steps(
         &mut self,
         job: usize,
@@ -264,55 +177,53 @@ impl Run {
         why: StopReason,
         outside: &dyn Outside,
     ) {
-        let Some(index) = self.leg(job, leg).current_step() else {
-            return;
+        let live = |phase: StepPhase| {
+            matches!(
+                phase,
+                StepPhase::Loading | StepPhase::Preparing | StepPhase::Ready | StepPhase::Running
+            )
         };
-        let phase = self.leg(job, leg).steps.get(index).map(|it| it.phase);
-        if !matches!(phase, Some(StepPhase::Ready | StepPhase::Running)) {
-            return;
-        }
-        let env = self.step_env(job, leg, index, outside).unwrap_or_default();
-        if matches!(
-            self.step_condition(job, leg, index, &env, outside),
-            Verdict::Holds
-        ) {
-            return;
-        }
-        let now = self.state.now;
-        let Some(step) = self.leg_mut(job, leg).steps.get_mut(index) else {
-            return;
-        };
-        if step.phase == StepPhase::Ready && !step.given.main {
-            // Nobody was asked to start it.
-            step.phase = StepPhase::Done;
-            step.outcome = Some(Conclusion::Cancelled);
-            step.conclusion = Some(Conclusion::Cancelled);
-            step.finished = Some(now);
-            return;
-        }
-        step.stop = Some(why);
-        step.given.stop = false;
-    }
-
-    pub(super) fn stop_overdue_step(&mut self, job: usize, leg: usize) {
-        let now = self.state.now;
-        let state = self.leg_mut(job, leg);
-        let Some(step) = state
-            .current_step()
-            .and_then(|index| state.steps.get_mut(index))
-        else {
-            return;
-        };
-        if step.phase == StepPhase::Running
-            && step.stop.is_none()
-            && step.deadline.is_some_and(|it| it <= now)
-        {
-            step.stop = Some(StopReason::StepTimeout);
-            step.given.stop = false;
+        let steps = self.leg(job, leg).steps.iter().enumerate();
+        let live: Vec<_> = steps
+            .filter(|(_, it)| live(it.phase))
+            .map(|(at, _)| at)
+            .collect();
+        for index in live {
+            if !self.insists(job, leg, index, outside) {
+                self.stop_tree(job, leg, index, why);
+            }
         }
     }
 
-    fn finish_leg(&mut self, job: usize, leg: usize, outside: &dyn Outside) {
+    fn insists(&self, job: usize, leg: usize, index: usize, outside: &dyn Outside) -> bool {
+        let mut at = Some(index);
+        while let Some(step) = at {
+            let env = self.sight(job, leg, Some(step), outside).env();
+            let env = env.map(|(env, _)| env).unwrap_or_default();
+            let verdict = self.step_condition(job, leg, step, &env, outside);
+            if !matches!(verdict, Verdict::Holds) {
+                return false;
+            }
+            at = self.step(job, leg, step).within;
+        }
+        true
+    }
+
+    pub(super) fn stop_overdue_steps(&mut self, job: usize, leg: usize) {
+        let now = self.state.now;
+        let steps = self.leg(job, leg).steps.iter().enumerate();
+        let overdue =
+            steps.filter(|(_, it)| it.is_timed() && it.deadline.is_some_and(|it| it <= now));
+        let overdue: Vec<_> = overdue.map(|(at, _)| at).collect();
+        for index in overdue {
+            self.stop_tree(job, leg, index, StopReason::StepTimeout);
+        }
+    }
+
+    pub(super) fn finish_leg(&mut self, job: usize, leg: usize, outside: &dyn Outside) {
+        if self.leg(job, leg).phase != LegPhase::Running || self.leg(job, leg).has_running_steps() {
+            return;
+        }
         let problem = self.collect_outputs(job, leg, outside).err();
         let state = self.leg(job, leg);
         let conclusion = match (&state.cancelled, state.failed || problem.is_some()) {
@@ -333,36 +244,43 @@ impl Run {
         leg: usize,
         outside: &dyn Outside,
     ) -> Result<(), String> {
-        let key = self.key(job, leg);
-        let secrets = outside.secrets(&key);
-        let env = self.global_env(job, leg, outside).unwrap_or_default();
-        let mut scope = self.step_scope(job, leg, secrets);
-        scope.set_env(env.pairs());
         let mut notes = Vec::new();
         let mut kept = Vec::new();
-        for (name, template) in &self.job(job).outputs {
-            let value = template
-                .evaluate_text(&scope)
-                .map_err(|error| format!("output `{name}` has no value: {error}"))?;
-            if secrets.masker().mask(&value) != value {
-                notes.push(format!(
-                    "output `{name}` is dropped: it may contain a secret"
-                ));
-            } else if !value.is_empty() {
-                kept.push((name.clone(), value));
+        let url = {
+            let sight = self.sight(job, leg, None, outside);
+            let env = sight.global_env().unwrap_or_default();
+            let scope = sight.scope_with(&env);
+            let masker = self.own_secrets(job, leg, outside).masker().clone();
+            for (name, template) in &self.job(job).outputs {
+                let value = template
+                    .evaluate_text(&scope)
+                    .map_err(|error| format!("output `{name}` has no value: {error}"))?;
+                if masker.mask(&value) != value {
+                    notes.push(format!(
+                        "output `{name}` is dropped: it may contain a secret"
+                    ));
+                } else if !value.is_empty() {
+                    kept.push((name.clone(), value));
+                }
             }
-        }
-        let url = self
-            .job(job)
-            .environment
-            .as_ref()
-            .and_then(|it| it.url.as_ref());
-        let url = url
-            .map(|it| it.evaluate_text(&scope))
-            .transpose()
-            .map_err(|error| format!("`url` has no value: {error}"))?;
-        let url = url.filter(|it| !it.is_empty() && secrets.masker().mask(it) == *it);
-        drop(scope);
+            let environment = self.job(job).environment.as_ref();
+            let url = match environment.map(|it| (it, &it.url)) {
+                Some((_, Some(url))) => {
+                    let url = url.evaluate_text(&scope);
+                    Some(url.map_err(|error| format!("`url` has no value: {error}"))?)
+                }
+                Some((whole, None)) => whole.evaluate(&scope)?.url,
+                None => None,
+            };
+            let open = |url: &String| !url.is_empty() && masker.mask(url) == *url;
+            let dropped = url.as_ref().is_some_and(|it| !it.is_empty() && !open(it));
+            if dropped {
+                notes.push(
+                    "the address of the environment is dropped: it may contain a secret".to_owned(),
+                );
+            }
+            url.filter(open)
+        };
         let state = self.job_state_mut(job);
         kept.into_iter()
             .for_each(|(name, value)| put(&mut state.outputs, &name, value));
@@ -374,36 +292,10 @@ impl Run {
 }
 
 /// Names of outputs and variables are kept once; the last value wins.
-fn put(entries: &mut Vec<(String, String)>, name: &str, value: String) {
+pub(super) fn put(entries: &mut Vec<(String, String)>, name: &str, value: String) {
     match entries.iter_mut().find(|(it, _)| it == name) {
         Some((_, old)) => *old = value,
         None => entries.push((name.to_owned(), value)),
-    }
-}
-
-fn verdict(
-    stop: Option<StopReason>,
-    timeout_secs: Option<u64>,
-    end: &StepEnd,
-) -> (Conclusion, Option<String>) {
-    match (stop, end) {
-        (Some(StopReason::StepTimeout), _) => {
-            let time = minutes(timeout_secs.unwrap_or_default());
-            (Conclusion::Failure, Some(format!("timed out after {time}")))
-        }
-        (Some(StopReason::Cancelled | StopReason::JobTimeout), _) => {
-            (Conclusion::Cancelled, Some("cancelled".to_owned()))
-        }
-        (None, StepEnd::Exited(0)) => (Conclusion::Success, None),
-        (None, StepEnd::Exited(code)) => (
-            Conclusion::Failure,
-            Some(format!("process completed with exit code {code}")),
-        ),
-        (None, StepEnd::Killed(signal)) => (
-            Conclusion::Failure,
-            Some(format!("process was killed by signal {signal}")),
-        ),
-        (None, StepEnd::Failed(why)) => (Conclusion::Failure, Some(why.clone())),
     }
 }
 
@@ -418,5 +310,9 @@ pub(super) fn static_name(step: &Step) -> String {
             format!("Run {first}")
         }
         StepAction::Uses { action, .. } => format!("Run {action}"),
+        StepAction::Wait(ids) => format!("Wait for {}", ids.join(", ")),
+        StepAction::WaitAll => "Wait for all background steps".to_owned(),
+        StepAction::Cancel(id) => format!("Cancel {id}"),
+        StepAction::Parallel(_) => "Run steps side by side".to_owned(),
     }
 }

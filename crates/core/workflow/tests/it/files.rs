@@ -4,7 +4,7 @@ use workflow::parse;
 
 #[track_caller]
 fn check(source: &str, expected: &[&str]) {
-    let parsed = parse(source, "ci.yml", &["actions/checkout"]);
+    let parsed = parse(source, "ci.yml");
     let found: Vec<_> = parsed
         .diagnostics
         .iter()
@@ -63,42 +63,136 @@ jobs:
 ",
         &[
             "ci.yml:3:1: error[LF-W0003]: unknown key `job` in a workflow (did you mean `jobs`?)",
-            "ci.yml:7:5: error[LF-W0003]: unknown key `run-on` in job `build` (did you mean `runs-on`?)",
+            "ci.yml:7:5: error[LF-W0003]: unknown key `run-on` in a job (did you mean `runs-on`?)",
             "ci.yml:11:9: error[LF-W0003]: unknown key `timeout` in a step with `run` (did you mean `timeout-minutes`?)",
             "ci.yml:12:9: error[LF-W0003]: unknown key `continue_on_error` in a step with `run` (did you mean `continue-on-error`?)",
-            "ci.yml:13:9: error[LF-W0005]: a step needs `run` or `uses`",
-            "ci.yml:14:25: error[LF-W0019]: a step has either `run` or `uses`, not both",
+            "ci.yml:13:9: error[LF-W0005]: a step needs one of `run`, `uses`, `wait`, `wait-all`, `cancel`",
+            "ci.yml:14:19: error[LF-W0019]: `uses` cannot stand in a step with `run`",
         ],
     );
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name() {
+fn the_whole_language_is_accepted() {
+    check(
+        "
+on:
+  push: { tags: [v*] }
+  pull_request_target: { types: [labeled] }
+  schedule: [{ cron: '0 3 * * mon-fri', timezone: Europe/Zurich }]
+  workflow_call:
+    inputs: { level: { type: number, default: '${{ github.run_number }}' } }
+    outputs: { version: { value: '${{ jobs.a.outputs.v }}' } }
+    secrets: { token: { required: true } }
+  workflow_dispatch: { inputs: { kind: { type: choice, options: [a, b], default: b } } }
+concurrency: { group: x, queue: max }
+env: ${{ fromJSON(vars.ENV) }}
+permissions: { id-token: write, models: read }
+jobs:
+  a:
+    runs-on: { group: large, labels: [x64, '${{ matrix.os }}'] }
+    strategy: ${{ fromJSON('{}') }}
+    container: { image: node:20, credentials: { username: a, password: '${{ secrets.P }}' }, ports: [80] }
+    services:
+      db: { image: postgres, options: --health-cmd pg_isready, command: -c fsync=off, entrypoint: /x }
+      cache: redis
+    environment: { name: production, url: 'https://${{ steps.a.outputs.u }}', deployment: false }
+    concurrency: { group: '${{ matrix.os }}', cancel-in-progress: true }
+    snapshot: { image-name: base, if: matrix.os == 'a' }
+    outputs: { v: '${{ steps.a.outputs.v }}' }
+    steps:
+      - { id: a, run: x, background: true, shell: python }
+      - wait: [a]
+      - { cancel: a }
+      - parallel: [{ run: x }, { uses: ./local, with: { a: b } }]
+      - wait-all:
+      - uses: docker://alpine:3
+  b:
+    uses: octo/flows/.github/workflows/x.yml@v1
+    needs: a
+    with: { level: 3 }
+    secrets: inherit
+",
+        &[],
+    );
+}
+
+#[test]
+fn background_steps_and_calls_are_checked() {
     check(
         "
 on: push
 jobs:
   a:
     runs-on: x
-    container: node:20
-    services: { db: { image: postgres } }
     steps:
-      - uses: actions/setup-node@v4
-      - uses: ./local
-      - { run: x, background: true }
-      - wait: [a]
-  b: { uses: ./.github/workflows/x.yml }
-  c: { runs-on: windows-latest, steps: [] }
+      - { id: one, run: x, background: true }
+      - wait: [oen, one]
+      - { id: two, wait: two }
+      - { wait-all: false }
+      - parallel: [{ run: x, background: true }, { wait: one }]
+  b: { uses: ./.github/workflows/x.yml@v1 }
+  c: { uses: ./other/x.yml }
+  d: { uses: ./.github/workflows/x.yml, steps: [] }
+  e: { runs-on: x, container: {}, snapshot: { version: 1 } }
 ",
         &[
-            "ci.yml:6:5: error[LF-W0020]: not supported yet: `container`",
-            "ci.yml:7:5: error[LF-W0020]: not supported yet: `services`",
-            "ci.yml:9:15: error[LF-W0020]: not supported yet: `uses: actions/setup-node@v4` (built in: `actions/checkout`; what the action does can often be done with `run`)",
-            "ci.yml:10:15: error[LF-W0020]: not supported yet: `uses: ./local` (actions from this repository cannot run here yet)",
-            "ci.yml:11:19: error[LF-W0020]: not supported yet: `background`",
-            "ci.yml:12:9: error[LF-W0020]: not supported yet: `wait`",
-            "ci.yml:13:8: error[LF-W0020]: not supported yet: `uses` (a job that calls another workflow file cannot run here yet)",
-            "ci.yml:14:17: error[LF-W0020]: not supported yet: `runs-on: windows-latest` (jobs run on Linux)",
+            "ci.yml:8:16: error[LF-W0025]: no step above has the id `oen` (did you mean `one`?)",
+            "ci.yml:9:26: error[LF-W0025]: step `two` cannot wait for itself",
+            "ci.yml:10:21: error[LF-W0004]: expected `wait-all` without a value or with true, found false",
+            "ci.yml:11:30: error[LF-W0026]: `background` cannot stand inside `parallel` (its steps always run side by side, and the group waits for all)",
+            "ci.yml:11:52: error[LF-W0026]: `wait` cannot stand inside `parallel` (its steps always run side by side, and the group waits for all)",
+            "ci.yml:12:14: error[LF-W0023]: `uses`: a file of this repository takes no version: `./.github/workflows/x.yml@v1`",
+            "ci.yml:13:14: error[LF-W0023]: `uses`: workflow files lie in `.github/workflows` and end in `.yml` or `.yaml`: `./other/x.yml`",
+            "ci.yml:14:41: error[LF-W0019]: `steps` cannot stand in a job with `uses`",
+            "ci.yml:15:31: error[LF-W0005]: required key `image` is missing",
+            "ci.yml:15:47: error[LF-W0005]: required key `image-name` is missing",
+        ],
+    );
+}
+
+#[test]
+fn events_and_inputs_are_checked() {
+    check(
+        "
+on:
+  pull_request: { types: [opend], tags: [x] }
+  schedule: [{ cron: '0 24 * * *' }, { cron: '@daily' }, { cron: '0 0 * * *', timezone: Mars/Base }, {}]
+  workflow_dispatch:
+    inputs:
+      a: { type: choice }
+      b: { type: boolean, default: maybe }
+      c: { options: [x] }
+  workflow_call: { inputs: { a: {} } }
+jobs: { a: { runs-on: x, steps: [] } }
+",
+        &[
+            "ci.yml:3:27: error[LF-W0006]: `pull_request` has no activity `opend` (did you mean `opened`?)",
+            "ci.yml:3:35: error[LF-W0003]: unknown key `tags` in `pull_request` (known here: types, branches, branches-ignore, paths, paths-ignore)",
+            "ci.yml:4:22: error[LF-W0027]: `cron`: `24` is no hour: expected 0 to 23",
+            "ci.yml:4:46: error[LF-W0027]: `cron`: expected 5 fields (minute, hour, day, month, weekday), found 1",
+            "ci.yml:4:89: error[LF-W0027]: unknown time zone `Mars/Base` (time zones have names such as `Europe/Zurich`)",
+            "ci.yml:4:102: error[LF-W0005]: required key `cron` is missing",
+            "ci.yml:7:12: error[LF-W0028]: input `a` is a choice and has no `options`",
+            "ci.yml:8:36: error[LF-W0028]: default of input `b`: expected true or false, found `maybe`",
+            "ci.yml:9:12: error[LF-W0028]: input `c` has `options` and is no choice (add `type: choice`)",
+            "ci.yml:10:33: error[LF-W0005]: required key `type` is missing",
+        ],
+    );
+}
+
+#[test]
+fn keys_that_stand_twice_hide_nothing_else() {
+    check(
+        "
+on: push
+jobs:
+  a: { runs-on: x, runs-ON: y, steps: [{ rum: x }] }
+",
+        &[
+            "ci.yml:4:20: error[LF-Y0004]: `runs-ON` is already defined (it stands first in line 4; keep one of them)",
+            "ci.yml:4:42: error[LF-W0003]: unknown key `rum` in a step (did you mean `run`?)",
+            "ci.yml:4:42: error[LF-W0005]: a step needs one of `run`, `uses`, `wait`, `wait-all`, `cancel`, `parallel`",
         ],
     );
 }
@@ -182,7 +276,7 @@ jobs:
             "ci.yml:3:22: error[LF-W0008]: `!x` takes out what no pattern before it let in (put a pattern without `!` before it, such as `'**'`)",
             "ci.yml:3:52: error[LF-W0007]: `branches` and `branches-ignore` cannot stand together (use `branches` with patterns that begin with `!`)",
             "ci.yml:3:64: error[LF-W0008]: `v[` is no pattern",
-            "ci.yml:4:45: error[LF-W0006]: unknown type `strng`: expected string, boolean, number, choice or environment",
+            "ci.yml:4:45: error[LF-W0004]: expected string, boolean, number, choice or environment, found `strng` (did you mean `string`?)",
             "ci.yml:6:8: error[LF-W0005]: required key `runs-on` is missing",
         ],
     );

@@ -111,13 +111,14 @@ pub async fn read(
     now: Timestamp,
 ) -> Result<LogView, LinesError> {
     let failed = job.steps.iter().position(|step| step.conclusion == Some(Conclusion::Failure));
+    let failed = failed.map(|place| job.section(place));
     let (mut window, mut tail, mut total) = (VecDeque::new(), VecDeque::new(), 0);
     let end = line.map_or(usize::MAX, |line| line.saturating_add(WINDOW / 2));
     let mut lines = pin!(job_log::lines(web, &run.id, Some(job.id.clone()), Until::Now));
     while let Some(read) = lines.next().await {
         let (_, read) = read?;
         total += 1;
-        if usize::try_from(read.step).ok() == failed {
+        if Some(read.step) == failed {
             push_bounded(&mut tail, TAIL, (total, read.clone()));
         }
         if total <= end {
@@ -151,6 +152,15 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, most: usize, value: T) {
     queue.push_back(value);
 }
 
+/// What stands before and after the steps.
+fn section_name(section: u32) -> &'static str {
+    match section {
+        api::SET_UP_SECTION => "Set up job",
+        api::COMPLETE_SECTION => "Complete job",
+        _ => "Landfall",
+    }
+}
+
 fn groups(
     run: &Run,
     job: &Job,
@@ -159,7 +169,7 @@ fn groups(
     now: Timestamp,
 ) -> Vec<Group> {
     let group = |(index, step): (usize, &api::Step)| Group {
-        step: u32::try_from(index).unwrap_or(u32::MAX),
+        step: job.section(index),
         name: plain(&step.name),
         look: Look::of_work(step.status, step.conclusion),
         took: took(step.started, step.finished, now),
@@ -169,15 +179,17 @@ fn groups(
     let mut groups: Vec<Group> = job.steps.iter().enumerate().map(group).collect();
     for (number, line) in lines {
         let place = groups.iter().position(|group| group.step == line.step).unwrap_or_else(|| {
-            groups.push(Group {
+            // What comes before the steps stands before them.
+            let place = if line.step == api::SET_UP_SECTION { 0 } else { groups.len() };
+            groups.insert(place, Group {
                 step: line.step,
-                name: "Landfall".to_owned(),
+                name: section_name(line.step).to_owned(),
                 look: Look::of_work(job.status, job.conclusion),
                 took: String::new(),
                 is_open: false,
                 lines: Vec::new(),
             });
-            groups.len() - 1
+            place
         });
         let group = &mut groups[place];
         group.is_open |= wanted == Some(*number);

@@ -169,7 +169,11 @@ pub fn run(id: &str, commit_text: &str, subject: &str, seconds: i64, jobs: Vec<J
         started: Some(at(seconds)),
         finished: Some(at(seconds + 5)),
         cancel: false,
+        cancel_jobs: Vec::new(),
+        again: Vec::new(),
         concurrency: None,
+        attempt: 1,
+        cause: None,
         machine: serde_json::json!({"opaque": true}),
     }
 }
@@ -186,6 +190,7 @@ pub fn job(id: &str, conclusion: Option<Conclusion>, seconds: i64, steps: Vec<St
         started: Some(at(seconds)),
         finished: conclusion.map(|_| at(seconds + 4)),
         steps,
+        annotations: Vec::new(),
         log: None,
     }
 }
@@ -193,10 +198,14 @@ pub fn job(id: &str, conclusion: Option<Conclusion>, seconds: i64, steps: Vec<St
 pub fn step(name: &str, conclusion: Option<Conclusion>, seconds: i64) -> Step {
     Step {
         name: name.to_owned(),
+        section: None,
+        depth: 0,
         status: if conclusion.is_some() { Status::Completed } else { Status::Running },
         conclusion,
         reason: None,
         exit_code: None,
+        annotations: Vec::new(),
+        summary: None,
         started: Some(at(seconds)),
         finished: conclusion.map(|_| at(seconds + 2)),
     }

@@ -1,0 +1,14 @@
+//! The pipeline service on real sandboxes: whole workflows in, results and logs out.
+
+mod actions;
+mod checkout;
+mod containers;
+mod natives;
+mod output;
+mod runs;
+mod speed;
+mod toolkit;
+mod world;
+
+sandbox::act_as_spawner!();
+ci::act_as_action!();
