@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The codes of causes and what each means, for `landfall explain CODE`.
-pub const CODES: [(&str, &str); 9] = [
+pub const CODES: [(&str, &str); 13] = [
     ("LF-D0101", "The image of a container could not be pulled: it is in no registry that was asked, or its name is wrong."),
     ("LF-D0102", "A container ended again and again soon after its start; its last output usually says why."),
     ("LF-D0103", "The containers run, but their readiness probe never succeeded, so they got no traffic."),
@@ -22,6 +22,10 @@ pub const CODES: [(&str, &str); 9] = [
     ("LF-D0107", "The deployment did not finish within its progressDeadlineSeconds, and nothing that was seen says why."),
     ("LF-D0108", "The command of a container could not be started: it is not in the image, or it may not be executed."),
     ("LF-D0110", "A person asked for the rollback."),
+    ("LF-D0201", "Objects of an app could not be written; the API server's own words say why."),
+    ("LF-D0202", "Everything of an app was written, and an object of it did not become healthy."),
+    ("LF-G0001", "An Application says something that does not fit, or lacks something that it needs."),
+    ("LF-G0002", "An Application has a field that is not carried out; it is refused by name, not left aside."),
 ];
 
 /// What a code means, if there is such a code.

@@ -4,6 +4,7 @@
 //! and carries out what it is told.
 
 mod cause;
+pub mod gitops;
 mod health;
 mod pin;
 mod restore;

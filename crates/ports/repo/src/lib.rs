@@ -4,12 +4,17 @@
 //! so that nothing on the machine changes what Landfall reads.
 
 mod command;
+mod mirror;
+mod snapshot;
+mod write;
 
 use std::path::{Path, PathBuf};
 
 use names::{CommitId, ProjectName};
 
 pub use command::{GitError, git_command};
+pub use mirror::Mirrors;
+pub use write::{Author, NewCommit};
 use command::{run, text};
 
 /// More changed paths than this are not listed; workflows with path filters run then.
@@ -124,6 +129,11 @@ impl Repositories {
 }
 
 impl Repository {
+    /// The repository in a folder, bare or with a work tree.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -177,6 +187,12 @@ impl Repository {
         let (author, author_email, message) = (next(), next(), next());
         let subject = message.lines().next().unwrap_or_default().to_owned();
         Ok(CommitSummary { id: commit, subject, message: message.trim_end().to_owned(), author, author_email })
+    }
+
+    /// When the commit was made, in seconds since 1970.
+    pub async fn time(&self, commit: CommitId) -> Result<i64, GitError> {
+        let told = text(&self.path, ["log", "-1", "--format=%ct", &commit.to_string()]).await?;
+        Ok(told.trim().parse().unwrap_or_default())
     }
 
     /// The files directly in `folder` at `commit`; none if there is no such folder.

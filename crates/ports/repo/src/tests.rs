@@ -59,3 +59,32 @@ async fn commits_files_and_changes_are_read() {
     let all = paths(CommitId::ZERO, first).await.expect("diff").expect("paths");
     assert_eq!(all, ["a", "ci/x.yml"]);
 }
+
+#[tokio::test]
+async fn a_commit_is_held_in_memory_whole() {
+    let fixture = fixture().await;
+    let head = fixture.repository.resolve("refs/heads/main").await.expect("resolve").expect("a commit");
+    let files = fixture.repository.snapshot(head, "").await.expect("a snapshot");
+    let found: Vec<_> = files.iter().map(|(path, bytes)| format!("{path}={}", String::from_utf8_lossy(bytes))).collect();
+    assert_eq!(found, ["a=2", "b c=1", "ci/x.yml=on: push"]);
+}
+
+#[tokio::test]
+async fn a_folder_is_restored_by_a_new_commit_that_is_pushed() {
+    let fixture = fixture().await;
+    let repository = &fixture.repository;
+    let remote = repository.path().to_string_lossy().into_owned();
+    let mirrors = Mirrors::open(fixture._folder.path().join("mirrors")).expect("mirrors");
+    let mirror = mirrors.fetch(&remote).await.expect("fetched");
+    let head = mirror.resolve("refs/heads/main").await.expect("resolve").expect("a commit");
+    let first = mirror.resolve("refs/heads/main~1").await.expect("resolve").expect("a commit");
+    let author = Author { name: "Landfall".into(), email: "landfall@localhost".into() };
+    let restore = |folder: &'static str| NewCommit { author: &author, message: "Back to 1", branch: "refs/heads/main", folder, from: first };
+    assert_eq!(mirror.restore(&remote, &restore("ci")).await.expect("restored"), None);
+    let new = mirror.restore(&remote, &restore("")).await.expect("restored").expect("a commit");
+    assert_eq!(repository.resolve("refs/heads/main").await.expect("resolve"), Some(new));
+    assert_eq!(repository.resolve("refs/heads/main~1").await.expect("resolve"), Some(head));
+    let files = repository.snapshot(new, "").await.expect("a snapshot");
+    assert_eq!(files.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["a", "ci/x.yml"]);
+    assert_eq!(repository.summary(new).await.expect("summary").author, "Landfall");
+}

@@ -15,12 +15,11 @@ use http::{Method, StatusCode, header, request::Parts};
 use names::ImageRef;
 use serde_json::Value;
 
+use objects::{ClusterError, Target, is_write, read};
 use crate::{
     Deliver,
     intents::Intent,
-    kube_api::{ClusterError, read},
     releases::{self, Deed},
-    target::{Target, is_write},
 };
 
 /// The API server takes no larger body.
@@ -283,7 +282,7 @@ mod tests {
     use names::{CommitId, EnvironmentName};
 
     use super::*;
-    use crate::target::path_of;
+    use objects::path_of;
 
     fn job() -> Principal {
         Principal::Job {

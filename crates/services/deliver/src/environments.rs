@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 use store::TypedError;
 
-use crate::{Deliver, judge, kube_api::{ClusterError, KubeApi}, releases};
+use objects::{ClusterError, KubeApi};
+
+use crate::{Deliver, judge, releases};
 
 /// One environment as it is now.
 #[derive(Clone, Debug, Serialize)]

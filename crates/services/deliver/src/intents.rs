@@ -6,12 +6,11 @@ use names::Digest;
 use serde::{Deserialize, Serialize};
 use store::TypedError;
 
+use objects::{ClusterError, path_of};
 use crate::{
     Deliver,
-    kube_api::ClusterError,
     releases::{self, Deed},
     snapshot::SnapshotError,
-    target::path_of,
 };
 
 /// What a job is about to do to one object.

@@ -16,9 +16,9 @@ use tokio::{
     task::JoinSet,
 };
 
+use objects::ClusterError;
 use crate::{
     Deliver, environments,
-    kube_api::ClusterError,
     releases,
     rollback::{self, RollbackError},
 };

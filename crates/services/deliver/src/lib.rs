@@ -8,12 +8,10 @@ mod capture;
 mod environments;
 mod intents;
 mod judge;
-mod kube_api;
 mod releases;
 mod rollback;
 mod routes;
 mod snapshot;
-mod target;
 
 use std::{
     collections::HashSet,
@@ -28,7 +26,7 @@ use store::{Blobs, Records};
 
 pub use judge::JudgeError;
 
-use crate::kube_api::{ClusterError, KubeApi};
+use objects::{ClusterError, KubeApi};
 
 /// What the deploy service works with.
 #[derive(Clone)]

@@ -8,7 +8,9 @@ use names::{EnvironmentName, ProjectName, ReleaseId};
 use serde_json::Value;
 use store::TypedError;
 
-use crate::{Deliver, judge, kube_api::ClusterError, releases, snapshot::SnapshotError};
+use objects::ClusterError;
+
+use crate::{Deliver, judge, releases, snapshot::SnapshotError};
 
 /// Others may write the same object while it is restored.
 const RESTORE_TRIES: u32 = 5;

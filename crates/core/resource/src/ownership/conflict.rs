@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    managers::{Manager, Managers, Operation},
+    owners::{Manager, Managers, Operation},
     path::{Step, show},
     set::FieldSet,
 };

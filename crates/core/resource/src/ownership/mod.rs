@@ -7,7 +7,7 @@
 //! (structured merge by the schema's list and map types).
 
 mod conflict;
-mod managers;
+mod owners;
 mod path;
 mod set;
 mod shape;
@@ -17,7 +17,7 @@ use names::Timestamp;
 use serde_json::{Map, Value};
 
 pub use conflict::{Conflict, Conflicts};
-pub use managers::{Manager, Managers, Operation, Owned};
+pub use owners::{Manager, Managers, Operation, Owned};
 pub use path::{Step, show};
 pub use set::FieldSet;
 use shape::Shape;

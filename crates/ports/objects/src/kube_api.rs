@@ -24,6 +24,20 @@ pub enum ClusterError {
     Unreadable(#[from] serde_json::Error),
 }
 
+/// Whether an apply is only tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DryRun {
+    Yes,
+    No,
+}
+
+/// What an apply did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// The object as it is, or as it would be, afterwards.
+    pub object: Value,
+}
+
 /// A cluster, seen as paths and JSON.
 #[derive(Clone)]
 pub struct KubeApi {
@@ -54,12 +68,16 @@ impl KubeApi {
     }
 
     async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClusterError> {
+        self.typed(method, path, "application/json", body).await
+    }
+
+    async fn typed(&self, method: Method, path: &str, media_type: &str, body: Option<&Value>) -> Result<Value, ClusterError> {
         let bytes = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, media_type)
             .body(Bytes::from(bytes))
             .map_err(|error| ClusterError::Unreachable(error.to_string()))?;
         let (status, bytes) = read(self.send(request).await?).await?;
@@ -71,13 +89,32 @@ impl KubeApi {
         Err(ClusterError::Refused { code: status.as_u16(), message: message.to_owned() })
     }
 
-    /// The object as it is, if it is there.
-    pub async fn find(&self, object: &ObjectRef) -> Result<Option<Value>, ClusterError> {
-        match self.json(Method::GET, &path_of(object), None).await {
+    /// Whatever stands at a path, if something does.
+    pub async fn get(&self, path: &str) -> Result<Option<Value>, ClusterError> {
+        match self.json(Method::GET, path, None).await {
             Ok(value) => Ok(Some(value)),
             Err(ClusterError::Refused { code: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Applies a manifest from the server's side as `manager`, taking fields that others own.
+    pub async fn apply(&self, object: &ObjectRef, manifest: &Value, manager: &str, dry_run: DryRun) -> Result<Applied, ClusterError> {
+        let manager = percent_encoding::utf8_percent_encode(manager, percent_encoding::NON_ALPHANUMERIC);
+        let dry = if dry_run == DryRun::Yes { "&dryRun=All" } else { "" };
+        let path = format!("{}?fieldManager={manager}&force=true{dry}", path_of(object));
+        let object = self.typed(Method::PATCH, &path, "application/apply-patch+yaml", Some(manifest)).await?;
+        Ok(Applied { object })
+    }
+
+    /// Changes an object by a merge patch.
+    pub async fn merge(&self, object: &ObjectRef, patch: &Value) -> Result<Value, ClusterError> {
+        self.typed(Method::PATCH, &path_of(object), "application/merge-patch+json", Some(patch)).await
+    }
+
+    /// The object as it is, if it is there.
+    pub async fn find(&self, object: &ObjectRef) -> Result<Option<Value>, ClusterError> {
+        self.get(&path_of(object)).await
     }
 
     /// The items of a list, e.g. of `/api/v1/namespaces/shop/pods`.
@@ -98,7 +135,12 @@ impl KubeApi {
 
     /// Deletes the object and, in the background, what it owns; none there is fine.
     pub async fn delete(&self, object: &ObjectRef) -> Result<(), ClusterError> {
-        let options = serde_json::json!({"propagationPolicy": "Background"});
+        self.delete_with(object, "Background").await
+    }
+
+    /// Deletes the object, and what it owns as `propagation` says; none there is fine.
+    pub async fn delete_with(&self, object: &ObjectRef, propagation: &str) -> Result<(), ClusterError> {
+        let options = serde_json::json!({"propagationPolicy": propagation});
         match self.json(Method::DELETE, &path_of(object), Some(&options)).await {
             Ok(_) | Err(ClusterError::Refused { code: 404, .. }) => Ok(()),
             Err(error) => Err(error),

@@ -1,0 +1,325 @@
+//! One app: looks, decides, acts, writes down; then sleeps until something changes.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use api::{App, AppCondition, AppRequest, SyncState};
+use delivery::gitops::{self, Choice, Standing};
+use names::Timestamp;
+use objects::ClusterError;
+use store::TypedError;
+use tokio::sync::{Notify, broadcast};
+
+use crate::{
+    GitOps,
+    compare::{self, Look},
+    deploy,
+    desired::{self, Desired, DesiredError},
+    heal::Heals,
+    kept::{KeptError, Objects},
+    pulse::Changed,
+    source,
+    sync::States,
+    verdict,
+};
+
+/// How often a foreign repository is asked, when nobody tells.
+pub const POLL: Duration = Duration::from_secs(60);
+
+/// After a failed look.
+pub const RETRY: Duration = Duration::from_secs(5);
+
+/// Events come in bursts; one look serves them all.
+pub const CALM: Duration = Duration::from_millis(20);
+
+/// A deadline is seen at most this late.
+pub const GLANCE: Duration = Duration::from_secs(1);
+
+/// How often a commit that could not be written is tried again.
+const WRITE_BACK: Duration = Duration::from_secs(10);
+
+/// Why a look broke off; it is taken again.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    #[error(transparent)]
+    Store(#[from] TypedError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+}
+
+/// When to look again, if nothing changes before.
+pub type Wait = Option<Duration>;
+
+/// What is remembered between looks; all of it can be found out again.
+#[derive(Default)]
+pub struct Memory {
+    pub desired: desired::Memory,
+    pub looks: compare::Memory,
+    /// Of the deployment with this number.
+    pub states: (u64, States),
+    pub heals: Heals,
+    wrote_back: Option<Timestamp>,
+    sight: Sight,
+}
+
+/// Which changes in the cluster are of interest.
+#[derive(Default)]
+struct Sight {
+    objects: HashSet<Changed>,
+    /// While a sync is under way: hooks and what it makes are not known yet.
+    everything: bool,
+}
+
+/// Follows an app until it is gone.
+pub async fn follow(service: GitOps, name: String, wake: Arc<Notify>) {
+    let mut memory = Memory::default();
+    let mut changes = service.pulse.subscribe();
+    loop {
+        let wait = match step(&service, &name, &mut memory).await {
+            Ok(None) => return,
+            Ok(Some(wait)) => wait,
+            Err(error) => {
+                tracing::warn!(%error, app = name, "a look at an app broke off; it is taken again");
+                Some(RETRY)
+            }
+        };
+        let sleep = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = wake.notified() => {}
+            () = sleep => {}
+            () = changed(&memory.sight, &mut changes) => tokio::time::sleep(CALM).await,
+        }
+    }
+}
+
+/// Returns when an object of the app changed.
+async fn changed(sight: &Sight, changes: &mut broadcast::Receiver<Changed>) {
+    loop {
+        match changes.recv().await {
+            Ok(change) if sight.everything || sight.objects.contains(&change) => return,
+            Ok(_) => {}
+            // Too much happened to tell one by one.
+            Err(broadcast::error::RecvError::Lagged(_)) => return,
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// One look; `None` when the app is gone.
+async fn step(service: &GitOps, name: &str, memory: &mut Memory) -> Result<Option<Wait>, StepError> {
+    let Some(stored) = store::find::<App>(&*service.records, name).await? else { return Ok(None) };
+    let mut app = stored.clone();
+    let now = store::now();
+    if app.request == Some(AppRequest::Release) {
+        gitops::release(&mut app);
+    }
+    let revision = match &app.request {
+        Some(AppRequest::Sync { revision, .. }) => revision.clone(),
+        _ => None,
+    };
+    app.status.conditions.clear();
+    let desired = service.desired(&app, revision.as_deref(), &mut memory.desired, now).await;
+    let wait = match desired {
+        Ok(desired) => with_desired(service, &mut app, &desired, memory, now).await?,
+        Err(error) => without_desired(service, &mut app, &error, memory, now).await?,
+    };
+    app.status.observed = stored.generation;
+    memory.sight = sight(&app);
+    if stored != app {
+        save(service, &app).await?;
+    }
+    let foreign = app.spec.sources.iter().any(source::is_foreign).then_some(POLL);
+    Ok(Some(wait.into_iter().chain(foreign).min()))
+}
+
+fn sight(app: &App) -> Sight {
+    let changed = |it: &api::AppResource| Changed {
+        kind: it.object.kind.clone(),
+        namespace: it.object.namespace.clone(),
+        name: it.object.name.clone(),
+    };
+    Sight { objects: app.status.resources.iter().map(changed).collect(), everything: app.status.operation.is_some() }
+}
+
+fn take_up_back(app: &mut App, now: Timestamp) {
+    if let Some(AppRequest::Rollback { deployment }) = app.request {
+        gitops::ask_back(app, deployment, now);
+    }
+}
+
+/// Git cannot be read or rendered: what is there stays and is looked after, and what is under way goes on.
+async fn without_desired(
+    service: &GitOps,
+    app: &mut App,
+    error: &DesiredError,
+    memory: &mut Memory,
+    now: Timestamp,
+) -> Result<Wait, StepError> {
+    condition(app, error.condition(), error.to_string(), error.help());
+    app.status.sync = SyncState::Unknown;
+    // Nothing can be synced; a person is told so at once rather than kept waiting.
+    if matches!(app.request, Some(AppRequest::Sync { .. })) && !matches!(error, DesiredError::Cluster(_)) {
+        app.request = None;
+    }
+    take_up_back(app, now);
+    if app.status.operation.is_some() {
+        return deploy::go_on(service, app, memory, now).await;
+    }
+    let Some(objects) = standing_objects(service, app).await? else { return Ok(Some(RETRY)) };
+    let mut look = service.look(app, &objects, &mut memory.looks).await?;
+    show(app, &look);
+    verdict::judge(app, &look, now);
+    if app.status.operation.is_some() {
+        return deploy::go_on(service, app, memory, now).await;
+    }
+    // What an error hides must not look like something that left Git.
+    look.extra.clear();
+    memory.heals.heal_what_stands(service, app, &objects, &look, now).await?;
+    Ok(Some(if is_awaited(app) { GLANCE } else { RETRY }))
+}
+
+async fn with_desired(
+    service: &GitOps,
+    app: &mut App,
+    desired: &Desired,
+    memory: &mut Memory,
+    now: Timestamp,
+) -> Result<Wait, StepError> {
+    app.status.seen = Some(desired.revision.clone());
+    for why in desired.found.iter().filter_map(|it| it.stale.clone()) {
+        condition(app, "SourceUnreachable", why, "what was fetched last is followed meanwhile");
+    }
+    take_up_back(app, now);
+    gitops::replace_stuck(app, &desired.revision, now);
+    if app.status.operation.is_some() {
+        return deploy::go_on(service, app, memory, now).await;
+    }
+    let asked = matches!(app.request, Some(AppRequest::Sync { .. }));
+    let held = !asked && gitops::is_quarantined(app, desired.revision.rendered);
+    let kept = if held { standing_objects(service, app).await? } else { None };
+    let goal = kept.as_ref().unwrap_or(&desired.objects);
+    let look = service.look(app, goal, &mut memory.looks).await?;
+    show(app, &look);
+    judge(service, app, desired, held, &look, memory, now).await?;
+    if app.status.operation.is_some() {
+        return deploy::go_on(service, app, memory, now).await;
+    }
+    memory.heals.see(&look, now);
+    let standing = Standing {
+        seen: &desired.revision,
+        differing: look.differing.len(),
+        extra: look.extra.len(),
+        heals: memory.heals.count(),
+        last_heal: memory.heals.last(),
+    };
+    let choice = gitops::choose(app, &standing, now);
+    app.status.sync = gitops::sync_state(&choice, &standing);
+    let glance = is_awaited(app).then_some(GLANCE);
+    match choice {
+        Choice::Rest(_) | Choice::Back { .. } => Ok(glance),
+        Choice::Wait(until) => Ok(Some(until.since(now))),
+        Choice::Hold { deployment, quarantined } => {
+            let message = format!("held at deployment {deployment}: deployment {quarantined} is quarantined");
+            condition(app, "Held", message, "push a change, or `landfall app release` to try it again");
+            let wait = write_back(service, app, desired, memory, now).await;
+            let healed = memory.heals.heal_what_stands(service, app, goal, &look, now).await?;
+            Ok(wait.into_iter().chain(glance).chain(healed).min())
+        }
+        Choice::Heal => {
+            memory.heals.heal(service, app, goal, &look, now).await?;
+            Ok(Some(CALM))
+        }
+        Choice::Sync { prune, confirmed } => {
+            if !deploy::begin(service, app, desired, &look, deploy::Pruning::of(prune, confirmed), now).await? {
+                return Ok(Some(POLL));
+            }
+            memory.heals = Heals::default();
+            deploy::go_on(service, app, memory, now).await
+        }
+    }
+}
+
+/// Judges what is awaited by its own objects, which may not be those that Git says by now.
+async fn judge(
+    service: &GitOps,
+    app: &mut App,
+    desired: &Desired,
+    held: bool,
+    look: &Look,
+    memory: &mut Memory,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    if !is_awaited(app) {
+        return Ok(());
+    }
+    let rendered = gitops::standing(app).map(|it| it.revision.rendered);
+    if held || rendered == Some(desired.revision.rendered) {
+        verdict::judge(app, look, now);
+    } else if let Some(objects) = standing_objects(service, app).await? {
+        let own = service.look(app, &objects, &mut memory.looks).await?;
+        verdict::judge(app, &own, now);
+    }
+    Ok(())
+}
+
+fn is_awaited(app: &App) -> bool {
+    app.status.history.iter().any(|it| gitops::is_open(it.state))
+}
+
+/// What the cluster holds while Git is not followed.
+async fn standing_objects(service: &GitOps, app: &App) -> Result<Option<Objects>, StepError> {
+    match gitops::standing(app) {
+        Some(deployment) => Ok(Some(service.kept.read(deployment.revision.rendered).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Writes the reverting commit, again and again until it is written.
+async fn write_back(service: &GitOps, app: &mut App, desired: &Desired, memory: &mut Memory, now: Timestamp) -> Wait {
+    let is_due = |it: &api::Quarantine| {
+        it.rendered == desired.revision.rendered && it.reverted_by.is_none() && gitops::is_taken_back_in_git(it)
+    };
+    let place = app.status.quarantined.iter().position(is_due)?;
+    if let Some(last) = memory.wrote_back.filter(|last| now.since(*last) < WRITE_BACK) {
+        return Some(WRITE_BACK.saturating_sub(now.since(last)));
+    }
+    memory.wrote_back = Some(now);
+    let bad = app.status.quarantined[place].clone();
+    let written = service.write_back(app, &bad, desired).await;
+    let entry = &mut app.status.quarantined[place];
+    match written {
+        Ok(commit) => (entry.reverted_by, entry.revert_pending) = (commit, None),
+        Err(why) => entry.revert_pending = Some(why),
+    }
+    entry.revert_pending.is_some().then_some(WRITE_BACK)
+}
+
+fn show(app: &mut App, look: &Look) {
+    app.status.resources.clone_from(&look.resources);
+    app.status.health = gitops::worst(look.resources.iter().filter(|it| !it.requires_pruning).filter_map(|it| it.health));
+}
+
+pub fn condition(app: &mut App, kind: &str, message: String, help: &str) {
+    app.status.conditions.push(AppCondition { kind: kind.to_owned(), message, help: help.to_owned() });
+}
+
+/// Writes down what was found and what is about to be done; a request that came meanwhile stays.
+pub async fn save(service: &GitOps, app: &App) -> Result<(), StepError> {
+    let saved = store::modify::<App>(&*service.records, &app.name, |stored| {
+        stored.status = app.status.clone();
+        // Each request counts the generation up.
+        if stored.generation == app.generation {
+            stored.request.clone_from(&app.request);
+        }
+    });
+    match saved.await {
+        Ok(_) | Err(TypedError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

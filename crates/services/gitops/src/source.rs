@@ -1,0 +1,172 @@
+//! Finds the commit that a source means, and reads its files.
+
+use std::{collections::HashMap, sync::{Arc, Mutex, PoisonError}};
+
+use api::AppSource;
+use files::MemoryFiles;
+use names::{CommitId, ProjectName};
+use repo::{GitError, Repository};
+
+use crate::GitOps;
+
+/// Trees that are kept in memory between looks.
+const TREES_MAX: usize = 16;
+
+/// Why a source gives nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("there is no repository `{0}` here")]
+    NoRepository(String),
+    #[error("`{revision}` is no branch, tag or commit of `{repository}`")]
+    NoRevision { repository: String, revision: String },
+    #[error("`{repository}` cannot be read: {source}")]
+    Git { repository: String, source: GitError },
+}
+
+/// A source at a commit.
+#[derive(Clone)]
+pub struct Found {
+    pub repository: Repository,
+    pub commit: CommitId,
+    pub subject: String,
+    /// Seconds since 1970.
+    pub time: i64,
+    /// Its branch, if the source follows one.
+    pub branch: Option<String>,
+    /// `Some` for a repository of this installation.
+    pub project: Option<ProjectName>,
+    /// Why the foreign repository could not be asked, if what was fetched before is used.
+    pub stale: Option<String>,
+}
+
+/// Whether a foreign repository is asked, or its copy is good enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    Ask,
+    Known,
+}
+
+/// Trees by repository and commit.
+type Known = HashMap<(String, CommitId), Arc<MemoryFiles>>;
+
+/// Trees of commits, the latest used ones.
+#[derive(Clone, Default)]
+pub struct Trees(Arc<Mutex<Known>>);
+
+impl Trees {
+    /// All files of a commit.
+    pub async fn of(&self, source: &AppSource, found: &Found) -> Result<Arc<MemoryFiles>, SourceError> {
+        let key = (source.repository.clone(), found.commit);
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = known().get(&key) {
+            return Ok(tree.clone());
+        }
+        let tree = found.repository.snapshot(found.commit, "").await.map_err(|error| git(source, error))?;
+        let tree = Arc::new(tree);
+        let mut known = known();
+        if known.len() >= TREES_MAX {
+            known.clear();
+        }
+        known.insert(key, tree.clone());
+        Ok(tree)
+    }
+}
+
+fn git(source: &AppSource, error: GitError) -> SourceError {
+    SourceError::Git { repository: shown(&source.repository), source: error }
+}
+
+/// An address without what stands before an `@`.
+fn shown(address: &str) -> String {
+    match address.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://{rest}"),
+        None => address.to_owned(),
+    }
+}
+
+/// Whether a source lies elsewhere, so that nobody tells when it changes.
+pub fn is_foreign(source: &AppSource) -> bool {
+    own_project(&source.repository).is_none()
+}
+
+/// The project that an address means: its name, or an address of this installation's Git host.
+fn own_project(repository: &str) -> Option<ProjectName> {
+    if let Ok(name) = repository.parse() {
+        return Some(name);
+    }
+    let rest = repository.split_once("://").map(|(_, rest)| rest)?;
+    let (host, path) = rest.split_once('/')?;
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let is_here = host.starts_with("127.0.0.1:") || host.starts_with("localhost:");
+    let name = path.strip_prefix("git/")?.strip_suffix(".git")?;
+    if is_here { name.parse().ok() } else { None }
+}
+
+impl GitOps {
+    /// What a source means now; foreign ones are fetched.
+    pub async fn find_source(&self, source: &AppSource, fresh: Fresh) -> Result<Found, SourceError> {
+        if let Some(project) = own_project(&source.repository) {
+            let repository = self.repositories.find(&project).ok_or_else(|| SourceError::NoRepository(shown(&source.repository)))?;
+            return self.at_revision(source, repository, Some(project)).await;
+        }
+        let known = self.mirrors.find(&source.repository);
+        let (repository, stale) = match (fresh, known) {
+            (Fresh::Known, Some(repository)) => (repository, None),
+            (_, known) => match (self.mirrors.fetch(&source.repository).await, known) {
+                (Ok(repository), _) => (repository, None),
+                // What was fetched last is better than nothing, and the app says so.
+                (Err(error), Some(repository)) => (repository, Some(git(source, error))),
+                (Err(error), None) => return Err(git(source, error)),
+            },
+        };
+        match (self.at_revision(source, repository, None).await, stale) {
+            (Ok(found), stale) => Ok(Found { stale: stale.map(|error| error.to_string()), ..found }),
+            // Nothing was ever fetched, so the first reason is the one that helps.
+            (Err(_), Some(error)) | (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn at_revision(&self, source: &AppSource, repository: Repository, project: Option<ProjectName>) -> Result<Found, SourceError> {
+        let wanted = source.revision.as_str();
+        let mut branch = None;
+        let names = match wanted {
+            "HEAD" => vec![repository.head().await.map_err(|error| git(source, error))?],
+            name if name.starts_with("refs/") => vec![name.to_owned()],
+            name => vec![format!("refs/heads/{name}"), format!("refs/tags/{name}")],
+        };
+        let mut commit = None;
+        for name in names {
+            commit = repository.resolve(&name).await.map_err(|error| git(source, error))?;
+            if commit.is_some() {
+                branch = name.starts_with("refs/heads/").then_some(name);
+                break;
+            }
+        }
+        if commit.is_none() {
+            commit = repository.resolve_prefix(wanted).await.map_err(|error| git(source, error))?;
+        }
+        let Some(commit) = commit else {
+            return Err(SourceError::NoRevision { repository: shown(&source.repository), revision: wanted.to_owned() });
+        };
+        let subject = repository.summary(commit).await.map_err(|error| git(source, error))?.subject;
+        let time = repository.time(commit).await.map_err(|error| git(source, error))?;
+        Ok(Found { repository, commit, subject, time, branch, project, stale: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_repositories_are_known_by_name_and_by_address() {
+        for (address, expected) in [
+            ("shop", Some("shop")),
+            ("http://landfall:secret@127.0.0.1:5000/git/shop.git", Some("shop")),
+            ("https://git.example/shop.git", None),
+        ] {
+            assert_eq!(own_project(address).map(|it| it.to_string()).as_deref(), expected, "{address}");
+        }
+        assert_eq!(shown("https://user:secret@git.example/a.git"), "https://git.example/a.git");
+    }
+}
