@@ -67,6 +67,21 @@ impl Client {
         response.json().await.context("the server's answer is not readable")
     }
 
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let response = Self::send(self.request(Method::DELETE, path)).await?;
+        response.json().await.context("the server's answer is not readable")
+    }
+
+    /// Puts something in its place; the answer says nothing.
+    pub async fn put(&self, path: &str, body: &impl Serialize) -> anyhow::Result<()> {
+        Self::send(self.request(Method::PUT, path).json(body)).await.map(drop)
+    }
+
+    /// Deletes something; the answer says nothing.
+    pub async fn remove(&self, path: &str) -> anyhow::Result<()> {
+        Self::send(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
     /// An answer that comes piece by piece.
     pub async fn stream(&self, path: &str) -> anyhow::Result<Response> {
         Self::send(self.request(Method::GET, path)).await

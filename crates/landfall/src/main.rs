@@ -11,6 +11,10 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 fn main() -> ExitCode {
     // A spawner is this program, started once more; it must not become a server.
     sandbox::spawner_main_if_asked();
+    // In a job this program also carries out actions.
+    if let Some(code) = ci::native_main_if_asked() {
+        return code;
+    }
     // Every TLS connection of this program uses ring; fails only if something chose before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut arguments: Vec<OsString> = std::env::args_os().collect();

@@ -1,4 +1,5 @@
-//! Fetches GitHub's own expression and workflow parser, the referees of ours.
+//! Fetches GitHub's own packages: the parsers that are the referees of ours, and the
+//! libraries that actions use, with which jobs call our services.
 
 use std::{fs, path::Path, process::Command};
 
@@ -6,7 +7,17 @@ use anyhow::Context as _;
 
 use crate::program;
 
-const PACKAGES: [&str; 2] = ["@actions/expressions@0.3.61", "@actions/workflow-parser@0.3.61"];
+const PACKAGES: [&str; 8] = [
+    "@actions/artifact@6.2.1",
+    "@actions/cache@6.3.0",
+    "@actions/core@3.0.1",
+    "@actions/expressions@0.3.61",
+    "@actions/github@9.1.1",
+    "@actions/glob@0.7.0",
+    "@actions/workflow-parser@0.3.61",
+    // Checks identity tokens as their receivers do.
+    "jose@6.2.17",
+];
 
 /// Installs the packages below `folder`, unless they are there.
 pub fn provide(folder: &Path) -> anyhow::Result<()> {

@@ -4,8 +4,9 @@ use super::{Finding, sources::Sources};
 use crate::workspace::Workspace;
 
 /// Permissive licences, and data under terms that ask for nothing.
-const ALLOWED: [&str; 12] = [
+const ALLOWED: [&str; 13] = [
     "MIT",
+    "MIT-0",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",

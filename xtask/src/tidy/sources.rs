@@ -88,7 +88,8 @@ impl Source {
     /// A file that belongs to tests as a whole says so by its place or its name.
     fn role(&self) -> Role {
         let stem = self.path.file_stem().and_then(|it| it.to_str()).unwrap_or_default();
-        let in_tests = self.path.components().any(|it| it.as_os_str() == "tests");
+        // Examples measure; nobody ships them.
+        let in_tests = self.path.components().any(|it| it.as_os_str() == "tests" || it.as_os_str() == "examples");
         if in_tests || stem == "tests" || stem == "contract" || stem.ends_with("_tests") { Role::Test } else { Role::Product }
     }
 }

@@ -19,6 +19,9 @@ pub const INFRASTRUCTURE: u8 = 9;
 pub const ROLLED_BACK: u8 = 10;
 /// Ctrl-C, as shells tell it.
 pub const INTERRUPTED: u8 = 130;
+/// The same for a hang-up and a termination.
+pub const HUNG_UP: u8 = 129;
+pub const TERMINATED: u8 = 143;
 
 /// Prints an error with its causes, and gives the code that tells its kind.
 pub fn report(error: &anyhow::Error) -> ExitCode {

@@ -156,7 +156,7 @@ async fn of_run(client: &Client, run: &Run) -> anyhow::Result<Vec<Explanation>> 
             });
             continue;
         };
-        let lines = last_lines(client, &run.id, &job.id, index).await?;
+        let lines = last_lines(client, &run.id, &job.id, job.section(index)).await?;
         let StepCause { code, summary, mut help } = step_cause(step.exit_code, step.reason.as_deref(), &lines);
         help.push(format!("all of its output: landfall logs {} --job {}", run.id, job.id));
         let exit = step.exit_code.map(|it| format!("exit code {it}"));
@@ -184,7 +184,7 @@ async fn of_run(client: &Client, run: &Run) -> anyhow::Result<Vec<Explanation>> 
 }
 
 /// The end of what a step printed.
-async fn last_lines(client: &Client, run: &RunId, job: &str, step: usize) -> anyhow::Result<Vec<String>> {
+async fn last_lines(client: &Client, run: &RunId, job: &str, step: u32) -> anyhow::Result<Vec<String>> {
     let path = format!("logs/{}?job={}", run_name::path_of(run), thread_answer::escape(job));
     let log = client.stream(&path).await?.text().await?;
     let lines = log.lines().filter_map(|line| serde_json::from_str::<JobLine>(line).ok());

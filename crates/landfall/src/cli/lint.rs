@@ -14,7 +14,7 @@ use yaml::{Diagnostic, Severity};
 
 use super::{
     exit,
-    output::{Output, OutputArgs, print_json},
+    output::print_json,
 };
 
 /// Longer files are data and nobody's configuration.
@@ -31,7 +31,7 @@ const FOREIGN: [&str; 4] = [".git", "node_modules", "target", "vendor"];
 /// Reads workflows, Dockerfiles and Kubernetes manifests of a repository, each
 /// for itself and together: an image that is pushed but never built, a manifest
 /// that is applied but not there. Needs no server. With `--fix` every repair that
-/// is certain is written to the files. The exit code is 1 if findings remain.
+/// is certain is written to the files. The exit code is 1 if errors or warnings remain.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  landfall lint --fix")]
 pub struct LintArgs {
@@ -43,8 +43,21 @@ pub struct LintArgs {
     #[arg(long)]
     fix: bool,
 
-    #[command(flatten)]
-    output: OutputArgs,
+    /// How to print the findings
+    #[arg(long, short = 'o', value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+enum Format {
+    /// With the lines they are about, for people
+    #[default]
+    #[value(alias = "table")]
+    Text,
+    /// JSON; fields are only ever added
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
 }
 
 pub fn lint(args: LintArgs) -> anyhow::Result<ExitCode> {
@@ -54,7 +67,7 @@ pub fn lint(args: LintArgs) -> anyhow::Result<ExitCode> {
     }
     let (root, only) = place(&args.path)?;
     let tree = read(&root)?;
-    let actions = &ci::BUILT_IN_ACTIONS;
+    let actions = &ci::native_actions();
     let mut report = if args.fix {
         let fixed = lint::fix(tree, actions);
         for (file, text) in &fixed.changed {
@@ -71,11 +84,13 @@ pub fn lint(args: LintArgs) -> anyhow::Result<ExitCode> {
         report.left.retain(|it| it.file == *only);
         report.repaired.retain(|it| it.file == *only);
     }
-    match args.output.output {
-        Output::Json => print_json(&report.to_json())?,
-        Output::Table => report.print(),
+    match args.output {
+        Format::Json => print_json(&report.to_json())?,
+        Format::Sarif => print_json(&lint::sarif(&report.left, &report.tree))?,
+        Format::Text => report.print(),
     }
-    Ok(ExitCode::from(if report.left.is_empty() { exit::OK } else { exit::FAILED }))
+    let counts = report.left.iter().any(|it| it.severity != Severity::Note);
+    Ok(ExitCode::from(if counts { exit::FAILED } else { exit::OK }))
 }
 
 struct Report {
@@ -97,7 +112,7 @@ impl Report {
 
     fn summary(&self) -> String {
         let count = |severity| self.left.iter().filter(|it| it.severity == severity).count();
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
         let several = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         if self.left.is_empty() {
             return match self.repaired.len() {
@@ -107,7 +122,8 @@ impl Report {
         }
         let fixable = self.left.iter().filter(|it| !it.fixes.is_empty()).count();
         let help = if fixable > 0 { format!("; `landfall lint --fix` repairs {fixable}") } else { String::new() };
-        format!("{}, {}{help}", several(errors, "error"), several(warnings, "warning"))
+        let notes = if notes > 0 { format!(", {}", several(notes, "note")) } else { String::new() };
+        format!("{}, {}{notes}{help}", several(errors, "error"), several(warnings, "warning"))
     }
 
     fn to_json(&self) -> Value {
@@ -120,17 +136,13 @@ impl Report {
 }
 
 fn finding(found: &Diagnostic) -> Value {
-    let severity = match found.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
     json!({
         "file": found.file,
         "line": found.span.line,
         "column": found.span.column,
         "start_bytes": found.span.start,
         "end_bytes": found.span.end,
-        "severity": severity,
+        "severity": found.severity.name(),
         "code": found.code,
         "message": found.message,
         "label": found.label,
@@ -154,10 +166,7 @@ fn place(path: &Path) -> anyhow::Result<(PathBuf, Option<String>)> {
 
 /// The files that a push would bring, with the texts of those that are looked into.
 fn read(root: &Path) -> anyhow::Result<Tree> {
-    let paths = match tracked(root) {
-        Some(paths) => paths,
-        None => walk(root).with_context(|| format!("`{}` cannot be read", root.display()))?,
-    };
+    let paths = paths(root)?;
     let mut tree = Tree::default();
     for path in paths {
         let full = root.join(&path);
@@ -171,6 +180,14 @@ fn read(root: &Path) -> anyhow::Result<Tree> {
         tree.add(path, text);
     }
     Ok(tree)
+}
+
+/// The files that a push would bring.
+pub fn paths(root: &Path) -> anyhow::Result<Vec<String>> {
+    match tracked(root) {
+        Some(paths) => Ok(paths),
+        None => walk(root).with_context(|| format!("`{}` cannot be read", root.display())),
+    }
 }
 
 /// What git knows or would add; `None` outside of a repository.

@@ -47,7 +47,7 @@ pub struct LogsArgs {
 pub struct JobLine {
     pub job: String,
     pub at: Timestamp,
-    pub step: usize,
+    pub step: u32,
     pub text: String,
 }
 

@@ -1,27 +1,39 @@
 //! The command line: one file per command.
 
 mod ago;
+mod app;
+mod approve;
 mod cancel;
+mod chart;
+mod checkout;
 mod demo;
+mod dispatch;
 mod doctor;
 mod down;
 mod exit;
 mod explain;
+mod expr;
 mod image;
 mod lint;
 mod logs;
 pub(crate) mod output;
 mod pipe;
+mod plan;
 mod progress;
 mod ps;
+mod render;
+mod rerun;
 mod rollback;
+mod run;
 mod run_name;
 mod runs;
+mod secret;
 mod status;
 mod step_cause;
 mod thread_answer;
 mod trace;
 mod up;
+mod variable;
 mod watch;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -50,15 +62,27 @@ enum Command {
     Status(status::StatusArgs),
     Watch(watch::WatchArgs),
     Ps(ps::PsArgs),
+    Run(run::RunArgs),
     Runs(runs::RunsArgs),
     Logs(logs::LogsArgs),
     Trace(trace::TraceArgs),
     Explain(explain::ExplainArgs),
     Rollback(rollback::RollbackArgs),
     Cancel(cancel::CancelArgs),
+    Rerun(rerun::RerunArgs),
+    Dispatch(dispatch::DispatchArgs),
+    Approve(approve::ApproveArgs),
+    Secret(secret::SecretArgs),
+    Variable(variable::VariableArgs),
     Image(image::ImageArgs),
     Doctor(doctor::DoctorArgs),
     Lint(lint::LintArgs),
+    Expr(expr::ExprArgs),
+    Plan(plan::PlanArgs),
+    App(app::AppArgs),
+    Diff(app::DiffArgs),
+    Render(render::RenderArgs),
+    Chart(chart::ChartArgs),
 }
 
 /// What every command gets.
@@ -83,7 +107,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK });
         }
     };
-    if !matches!(cli.command, Command::Up(_) | Command::Demo(_)) {
+    if !matches!(cli.command, Command::Up(_) | Command::Demo(_) | Command::Run(_)) {
         pipe::end_with_reader();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -111,14 +135,26 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::status(args, context),
         Command::Watch(args) => watch::watch(args, context).await,
         Command::Ps(args) => ps::ps(args, context).await,
+        Command::Run(args) => run::run(args, context).await,
         Command::Runs(args) => runs::runs(args, context).await,
         Command::Logs(args) => logs::logs(args, context).await,
         Command::Trace(args) => trace::trace(args, context).await,
         Command::Explain(args) => explain::explain(args, context).await,
         Command::Rollback(args) => rollback::rollback(args, context).await,
         Command::Cancel(args) => cancel::cancel(args, context).await,
+        Command::Rerun(args) => rerun::rerun(args, context).await,
+        Command::Dispatch(args) => dispatch::dispatch(args, context).await,
+        Command::Approve(args) => approve::approve(args, context).await,
+        Command::Secret(args) => secret::secret(args, context).await,
+        Command::Variable(args) => variable::variable(args, context).await,
         Command::Image(args) => image::image(args, context).await,
         Command::Doctor(args) => doctor::doctor(args, context),
         Command::Lint(args) => lint::lint(args),
+        Command::Expr(args) => expr::expr(args),
+        Command::Plan(args) => plan::plan(args),
+        Command::App(args) => app::app(args, context).await,
+        Command::Diff(args) => app::diff(args, context).await,
+        Command::Render(args) => render::render(args).await,
+        Command::Chart(args) => chart::chart(args).await,
     }
 }

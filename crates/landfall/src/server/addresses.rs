@@ -121,9 +121,15 @@ fn held_path(network: &NetworkSettings) -> String {
     format!("{LOCK}-{}", network.bridge)
 }
 
+/// The bridge of the services that jobs bring.
+pub fn job_bridge(network: &NetworkSettings) -> String {
+    network.bridge.replace("landfall", "lfci")
+}
+
 /// As [`remove`], for the server that holds the ranges.
 pub fn give_back(network: &NetworkSettings) -> anyhow::Result<()> {
     let services: Cidr = network.services.parse()?;
     netlink::delete_local_route(services).context("the route for Services cannot be removed")?;
+    sandbox::remove_bridge(&job_bridge(network)).context("the bridge of the services of jobs cannot be removed")?;
     sandbox::remove_bridge(&network.bridge).context("the bridge of the pods cannot be removed")
 }

@@ -1,10 +1,17 @@
 //! What jobs find on this machine: tools, toolchains, settings, and nothing secret.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use sandbox::{ShownAccess, ShownFolder};
+use anyhow::Context as _;
+use sandbox::{Local, ShownAccess, ShownFolder, netlink::Cidr};
 
-use crate::data::DataFolder;
+use crate::data::{DataFolder, Settings};
+
+/// Bits of the range that services of jobs get: 253 at the same time.
+const SERVICE_PREFIX: u8 = 24;
 
 /// Folders of the owner's home that hold toolchains and caches, and no credentials.
 const TOOLCHAINS: [&str; 22] = [
@@ -83,13 +90,10 @@ pub fn hidden(data: &DataFolder) -> Vec<PathBuf> {
     vec![data.path().to_owned()]
 }
 
-/// The tools that Landfall answers to: `docker` always, `kubectl` where the machine has none.
+/// The tools that Landfall answers to: `docker` always, `kubectl` and `helm` where the machine has none.
 pub fn tools() -> Vec<String> {
-    let mut tools = vec!["docker".to_owned()];
-    if find("kubectl").is_none() {
-        tools.push("kubectl".to_owned());
-    }
-    tools
+    let missing = ["kubectl", "helm"].into_iter().filter(|tool| find(tool).is_none());
+    ["docker"].into_iter().chain(missing).map(str::to_owned).collect()
 }
 
 /// The program of this name on the search path.
@@ -101,4 +105,41 @@ pub fn find(program: &str) -> Option<PathBuf> {
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
+
+/// Where actions come from: the map in `actions.json` of the data folder, else GitHub.
+pub fn actions(data: &DataFolder) -> anyhow::Result<ci::ActionSources> {
+    let file = data.join("actions.json");
+    let map = match std::fs::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .with_context(|| format!("`{}` is no map of names to folders and addresses", file.display()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Default::default(),
+        Err(error) => return Err(error).with_context(|| format!("`{}` cannot be read", file.display())),
+    };
+    Ok(ci::ActionSources { map, ..ci::ActionSources::default() })
+}
+
+/// The addresses of services of jobs: beside those of pods, so that installations stay apart.
+pub fn networks(settings: &Settings, sandbox: &Local) -> Option<ci::JobNetworks> {
+    let network = settings.network.as_ref()?;
+    let pods: Cidr = network.pods.parse().ok()?;
+    let [_, _, number, _] = pods.address.octets();
+    let base = std::net::Ipv4Addr::new(10, 243, number, 0);
+    Some(ci::JobNetworks::new(Arc::new(sandbox.clone()), base, SERVICE_PREFIX, super::addresses::job_bridge(network)))
+}
+
+/// Builds the images of actions that bring a Dockerfile.
+pub fn build_image(builder: Arc<builder::Builder>) -> Box<ci::BuildImage> {
+    Box::new(move |context, dockerfile, run| {
+        let builder = builder.clone();
+        Box::pin(async move {
+            let mut request = builder::BuildRequest::new(context);
+            request.dockerfile = builder::DockerfileSource::InContext(dockerfile);
+            request.origin = oci::Origin { run: Some(run), commit: None };
+            let (progress, mut told) = tokio::sync::mpsc::channel(64);
+            let drain = async { while told.recv().await.is_some() {} };
+            let (built, ()) = tokio::join!(builder.build(request, progress), drain);
+            built.map(|built| built.image).map_err(|error| error.to_string())
+        })
+    })
 }

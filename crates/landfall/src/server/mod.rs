@@ -3,11 +3,14 @@
 mod addresses;
 mod authority;
 mod embedded;
-mod jobs;
+pub mod job_services;
+pub mod jobs;
 mod kubeconfig;
 mod listen;
 mod service_tokens;
 mod wiring;
+
+pub use wiring::end_sandboxes;
 
 use std::{
     fs,

@@ -25,7 +25,7 @@ use super::{
     Choice,
     authority::Authority,
     embedded::{Embedded, Foundation},
-    jobs,
+    job_services, jobs,
     kubeconfig::kubeconfig,
 };
 use crate::data::{DataFolder, Settings};
@@ -99,10 +99,24 @@ pub async fn wire(
 
     let git = git::Git::new(repositories.clone(), records.clone());
     git.recover().await.context("pushes that were cut off cannot be taken up")?;
+    let toolkit = job_services::open(data, port, records.clone(), repositories.clone())?;
+    let builder = builder::Builder::new(builder::Config {
+        records: records.clone(),
+        blobs: blobs.clone(),
+        images: images.clone(),
+        sandbox: Arc::new(sandbox.clone()),
+        dir: data.join("builds"),
+        surroundings: builder::Surroundings::of_machine(&data.join("builds")),
+        parallel_steps: PARALLEL_STEPS,
+    })
+    .context("the builder cannot be started")?;
+    builder.sweep().await.context("what a killed build left cannot be removed")?;
+    let builder = Arc::new(builder);
     let (ca_pem, job_server) = (authority.ca_pem.clone(), server.clone());
     let config = ci::Config {
         folder: data.join("jobs"),
         url: format!("http://127.0.0.1:{port}"),
+        server_url: job_services::server_url(port),
         program: std::env::current_exe().context("this program's own file cannot be found")?,
         tools: jobs::tools(),
         hidden: jobs::hidden(data),
@@ -112,25 +126,38 @@ pub async fn wire(
         kubeconfig: Box::new(move |token, project| {
             kubeconfig(&job_server, &ca_pem, token, project.as_str()).to_string()
         }),
+        actions: jobs::actions(data)?,
+        job_services: job_services::for_jobs(toolkit.clone()),
+        images: Some(images.clone()),
+        networks: jobs::networks(settings, &sandbox),
+        build_image: Some(jobs::build_image(builder.clone())),
     };
-    let ci = ci::Ci::new(config, records.clone(), logs.clone(), repositories, Arc::new(sandbox.clone()), tokens.clone());
+    let stores = ci::Stores {
+        records: records.clone(),
+        blobs: blobs.clone(),
+        logs: logs.clone(),
+        repositories: repositories.clone(),
+    };
+    let ci = ci::Ci::new(config, stores, Arc::new(sandbox.clone()), tokens.clone(), seal.clone());
+    let push_token = token.clone();
+    let gitops = gitops::GitOps::new(
+        gitops::Config {
+            mirrors: data.join("mirrors"),
+            render_key: render_key(&data.join("render.key"))?,
+            push_url: Box::new(move |project| format!("http://landfall:{push_token}@127.0.0.1:{port}/git/{project}.git")),
+        },
+        records.clone(),
+        blobs.clone(),
+        repositories.clone(),
+        embedded.as_ref().map_or_else(|| client.clone(), |embedded| embedded.client("gitops")),
+        seal.clone(),
+    )?;
     let mut deliver = Deliver::new(records.clone(), blobs.clone(), client, images.clone(), seal);
     if let Some(prefix) = &choice.registry {
         deliver = deliver.with_registry(prefix.clone());
     }
     let registry = registry::Registry::open(records.clone(), blobs.clone(), data.join("uploads"))?;
     let images_state = builder::ImagesState { images: images.clone(), records: records.clone() };
-    let builder = builder::Builder::new(builder::Config {
-        records: records.clone(),
-        blobs: blobs.clone(),
-        images,
-        sandbox: Arc::new(sandbox.clone()),
-        dir: data.join("builds"),
-        surroundings: builder::Surroundings::of_machine(&data.join("builds")),
-        parallel_steps: PARALLEL_STEPS,
-    })
-    .context("the builder cannot be started")?;
-    builder.sweep().await.context("what a killed build left cannot be removed")?;
     let web = web::Web::new(records, logs, tokens.clone());
 
     let clusters = Clusters {
@@ -141,14 +168,21 @@ pub async fn wire(
         .router()
         .merge(git.router())
         .merge(ci.router())
+        .merge(toolkit.router())
         .merge(deliver.router())
+        .merge(gitops.router())
         .merge(registry::router(Arc::new(registry)))
         .merge(builder::images_router(images_state))
-        .merge(builder::router(builder::State { builder: Arc::new(builder) }))
+        .merge(builder::router(builder::State { builder }))
         .layer(middleware::from_fn_with_state(clusters, kubernetes))
         .layer(middleware::from_fn_with_state(tokens, identity::authenticate));
+    tasks.spawn(async move {
+        toolkit.run().await;
+        Ok(())
+    });
     tasks.spawn(async move { ci.run().await.map_err(anyhow::Error::from) });
     tasks.spawn(async move { deliver.run().await.map_err(anyhow::Error::from) });
+    tasks.spawn(async move { gitops.run().await.map_err(anyhow::Error::from) });
     Ok(Parts {
         router,
         authority,
@@ -169,6 +203,19 @@ async fn existing(file: &std::path::Path, context: Option<&str>) -> anyhow::Resu
     let client = kube::Client::try_from(config)?;
     client.apiserver_version().await.context("the cluster does not answer")?;
     Ok(client)
+}
+
+/// Random bytes that stay with the installation; made at its first start.
+fn render_key(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
+    if let Ok(known) = std::fs::read_to_string(file)
+        && let Ok(digest) = known.trim().parse::<names::Digest>()
+    {
+        return Ok(*digest.as_bytes());
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    write_private(file, &names::Digest::from_bytes(key).to_string())?;
+    Ok(key)
 }
 
 fn write_private(path: &std::path::Path, text: &str) -> anyhow::Result<()> {
@@ -195,7 +242,7 @@ const KUBERNETES_ROOTS: [&str; 7] = ["api", "apis", "openapi", "version", "healt
 /// What jobs do is captured; others reach the cluster itself.
 async fn kubernetes(State(clusters): State<Clusters>, request: Request, next: middleware::Next) -> Response {
     let root = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
-    if !KUBERNETES_ROOTS.contains(&root) {
+    if !KUBERNETES_ROOTS.contains(&root) || is_for_github(request.uri().path()) {
         return next.run(request).await;
     }
     if let Some(refusal) = refuse_foreign(&request, clusters.own.is_some()) {
@@ -205,6 +252,13 @@ async fn kubernetes(State(clusters): State<Clusters>, request: Request, next: mi
     let target = clusters.own.filter(|_| !is_job).unwrap_or(clusters.captured);
     // The router answers every request.
     target.oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+/// GitHub's interface begins with `api`, too; Kubernetes has no version of these names.
+fn is_for_github(path: &str) -> bool {
+    ["/api/v3", "/api/graphql"].iter().any(|own| {
+        path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// Through an existing cluster's credentials only its owner and jobs may pass.

@@ -21,6 +21,9 @@ pub struct Account {
     lines: Vec<log::Line>,
 }
 
+/// The number of the part of a log before the first step.
+const SET_UP: usize = u32::MAX as usize - 1;
+
 impl Account {
     /// Waits for the outcome of a commit.
     pub fn of(installation: &Installation, commit: &str) -> Self {
@@ -77,12 +80,15 @@ impl Account {
         }
         for attempt in 1..=last {
             for (index, step) in steps.iter().enumerate() {
+                let index = step["section"].as_u64().map_or(index, |it| usize::try_from(it).expect("a small number"));
                 let name = step["name"].as_str().unwrap_or_default();
                 let of_step: Vec<_> = lines.iter().copied().filter(|it| (it.attempt, it.step) == (attempt, index)).collect();
                 log::check(&format!("{id} / {name}, attempt {attempt}"), name, &of_step, attempt == last);
             }
         }
-        let order: Vec<_> = lines.iter().map(|line| (line.attempt, line.step)).collect();
+        // What comes before the first step has a number of its own.
+        let place = |step: usize| if step == SET_UP { 0 } else { step + 1 };
+        let order: Vec<_> = lines.iter().map(|line| (line.attempt, place(line.step))).collect();
         assert!(order.is_sorted(), "the lines of {id} are not in order: {order:?}");
         u32::from(reason.contains("was lost"))
     }

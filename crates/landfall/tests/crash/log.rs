@@ -29,7 +29,7 @@ impl Line {
 /// Panics unless the lines are those of one execution: all of it if it was not cut off, else its beginning.
 pub fn check(place: &str, step: &str, lines: &[&Line], whole: bool) {
     let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
-    let headlines = lines.iter().filter(|line| line.stream == "landfall" && line.text.starts_with("Run ")).count();
+    let headlines = lines.iter().filter(|line| line.stream == "landfall" && line.text.starts_with("##[group]Run ")).count();
     let tokens = texts.iter().filter(|text| text.starts_with("token ")).count();
     let prints_token = matches!(step, "count" | "word" | "image" | "apply");
     let wanted = (1, usize::from(prints_token));

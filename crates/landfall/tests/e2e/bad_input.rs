@@ -29,14 +29,9 @@ fn a_workflow_that_cannot_be_run_is_refused_at_its_place() {
         &["unknown key `step`", "did you mean `steps`?"],
     );
     refused(
-        "  a:\n    runs-on: ubuntu-latest\n    container: node:14\n    steps:\n      - run: true\n",
-        "6:5",
-        &["not supported yet: `container`"],
-    );
-    refused(
-        "  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/setup-node@v4\n",
-        "7:15",
-        &["not supported yet: `uses: actions/setup-node@v4`", "built in: `actions/checkout`"],
+        "  a:\n    runs-on: ubuntu-latest\n    if: env.X == 'y'\n    steps:\n      - run: true\n",
+        "6:9",
+        &["env"],
     );
     let runs = landfall.landfall(&["runs", "--output", "json"]).json();
     assert_eq!(runs["items"], json!([]), "nothing starts");

@@ -77,7 +77,7 @@ fn counted(landfall: &Installation) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-fn server(landfall: &Installation) -> i32 {
+pub fn server(landfall: &Installation) -> i32 {
     landfall.status()["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()).expect("the server has a process")
 }
 
@@ -103,7 +103,7 @@ fn parent(pid: i32) -> i32 {
 }
 
 /// Kills a process at once and waits until it is gone.
-fn kill(pid: i32) {
+pub fn kill(pid: i32) {
     let process = rustix::process::Pid::from_raw(pid).expect("a process id is not zero");
     rustix::process::kill_process(process, rustix::process::Signal::KILL).expect("the process can be killed");
     // Its files stay open as long as any of its threads is there.
