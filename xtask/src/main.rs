@@ -1,9 +1,10 @@
-//! The project's own tasks: test, tidy, bench, dist.
+//! The project's own tasks: test, tidy, bench, conformance, dist.
 //!
 //! `cargo xtask test` is what continuous integration runs; its last line is the
 //! totals. Everything a task makes lies below `target/`.
 
 mod bench;
+mod conformance;
 mod dist;
 mod program;
 mod test;
@@ -27,6 +28,7 @@ enum Task {
     Test(test::TestArgs),
     Tidy(tidy::TidyArgs),
     Bench(bench::BenchArgs),
+    Conformance(conformance::ConformanceArgs),
     Dist,
 }
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Tidy(args) => tidy::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Conformance(args) => conformance::run(&args),
         Task::Dist => dist::run(),
     };
     done.unwrap_or_else(|error| {

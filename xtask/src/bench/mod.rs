@@ -11,6 +11,7 @@ mod installation;
 mod memory;
 mod pods;
 mod project;
+mod render;
 mod rollouts;
 mod serving;
 mod start;
@@ -26,7 +27,7 @@ use crate::{program, workspace::Workspace};
 #[derive(clap::Args, Debug)]
 pub struct BenchArgs {
     /// Only this measurement
-    #[arg(long, value_name = "NAME", value_parser = ["up", "serving", "pods", "rollouts", "memory"])]
+    #[arg(long, value_name = "NAME", value_parser = ["up", "serving", "pods", "rollouts", "memory", "render"])]
     only: Option<String>,
 
     /// Measure a build from nothing, too
@@ -47,12 +48,13 @@ struct Ground {
 /// A measurement: its name, and what makes its figures.
 type Measurement = (&'static str, fn(&Ground) -> anyhow::Result<Vec<Figure>>);
 
-const MEASUREMENTS: [Measurement; 5] = [
+const MEASUREMENTS: [Measurement; 6] = [
     ("up", start::measure),
     ("serving", serving::measure),
     ("pods", pods::measure),
     ("rollouts", rollouts::measure),
     ("memory", memory::measure),
+    ("render", render::measure),
 ];
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
