@@ -11,7 +11,11 @@ pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, R
     let wanted = &request.chart;
     let chart = load(files, &request.path, wanted.compat)?;
     let rendered = render_chart(&chart, wanted)?;
-    let hooks = if wanted.include_hooks { Hooks::WithoutTests } else { Hooks::None };
+    let hooks = match (wanted.include_hooks, wanted.include_tests) {
+        (false, _) => Hooks::None,
+        (true, true) => Hooks::All,
+        (true, false) => Hooks::WithoutTests,
+    };
     let crds = if wanted.include_crds { Crds::Included } else { Crds::Left };
     let mut objects = Vec::new();
     if wanted.include_crds {

@@ -168,6 +168,7 @@ impl ChartEngine for Charts<'_> {
             values,
             include_crds: wanted.chart.include_crds,
             include_hooks: !wanted.chart.skip_hooks,
+            include_tests: !wanted.chart.skip_tests,
             ..request.clone()
         };
         if self.files.list(&wanted.folder).map_err(|error| error.to_string())?.is_none() {

@@ -56,6 +56,8 @@ pub struct ChartRequest {
     pub include_crds: bool,
     /// Hooks are told apart by their annotations; without them they are left out.
     pub include_hooks: bool,
+    /// Tests are hooks as well.
+    pub include_tests: bool,
     pub upgrade: bool,
     pub chance: Chance,
 }
@@ -72,6 +74,7 @@ impl ChartRequest {
             api_versions: None,
             include_crds: false,
             include_hooks: true,
+            include_tests: true,
             upgrade: false,
             chance,
         }

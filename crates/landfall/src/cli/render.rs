@@ -75,6 +75,10 @@ pub struct RenderArgs {
     #[arg(long)]
     no_hooks: bool,
 
+    /// Without tests
+    #[arg(long)]
+    skip_tests: bool,
+
     /// Whose rules count where Helm 3 and 4 differ
     #[arg(long, value_name = "3|4", default_value = "4", value_parser = ["3", "4"])]
     helm_compat: String,
@@ -127,6 +131,7 @@ fn request(args: &RenderArgs, path: String) -> anyhow::Result<Request> {
     chart.kube_version.clone_from(&args.kube_version);
     chart.include_crds = args.include_crds;
     chart.include_hooks = !args.no_hooks;
+    chart.include_tests = !args.skip_tests;
     chart.compat = if args.helm_compat == "3" { Compat::Helm3 } else { Compat::default() };
     if !args.api_versions.is_empty() {
         let mut versions = helm::default_api_versions(chart.compat);

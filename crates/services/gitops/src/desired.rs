@@ -206,6 +206,7 @@ fn request(app: &App, source: &AppSource, versions: &[String], kube_version: &st
         api_versions: Some(if helm.api_versions.is_empty() { versions.to_vec() } else { helm.api_versions.clone() }),
         include_crds: !helm.skip_crds,
         include_hooks: true,
+        include_tests: false,
         upgrade: false,
         chance,
     };
