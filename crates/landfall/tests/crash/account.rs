@@ -89,7 +89,8 @@ impl Account {
         // What comes before the first step has a number of its own.
         let place = |step: usize| if step == SET_UP { 0 } else { step + 1 };
         let order: Vec<_> = lines.iter().map(|line| (line.attempt, place(line.step))).collect();
-        assert!(order.is_sorted(), "the lines of {id} are not in order: {order:?}");
+        let late = order.windows(2).position(|pair| pair[0] > pair[1]).map(|at| lines[at + 1]);
+        assert!(late.is_none(), "a line of {id} is not in order: {late:?} in {order:?}");
         u32::from(reason.contains("was lost"))
     }
 }

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use futures_util::StreamExt as _;
 use store::{LogError, LogLine, LogName, LogWriter, Logs, OutputStream};
 
+use crate::place::SET_UP;
+
 /// Appends to the log of a job and knows how far each step's output is told.
 pub struct JobLog {
     writer: LogWriter,
@@ -57,6 +59,11 @@ impl JobLog {
 
     /// Adds lines of Landfall's own, masked already, but for those that a server that was killed added.
     pub async fn say(&mut self, step: u32, texts: impl IntoIterator<Item = String>) {
+        // A server that is killed may be told again to set a job up whose steps have begun.
+        let begun = self.reached.keys().chain(self.said.iter().map(|(step, _)| step)).any(|it| *it != SET_UP);
+        if step == SET_UP && begun {
+            return;
+        }
         let (at, attempt, source_end_bytes) = (store::now(), self.attempt, self.reached(step));
         let mut lines = Vec::new();
         for text in texts {
