@@ -17,6 +17,9 @@ use crate::{
     process::{self, Where},
 };
 
+/// The number of the signal that nothing survives.
+const KILL: i32 = 9;
+
 /// GitHub's own limit on what a step may write to its command files.
 const FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
@@ -72,7 +75,7 @@ fn found(place: &JobPlace, step: &StepKey) -> (SandboxId, ProcessName) {
 pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Sender<Report>) {
     let step = start.step.clone();
     match begin(ci, place, &start).await {
-        Ok(()) => follow(ci, place, &step, out).await,
+        Ok(begun) => follow(ci, place, &step, begun, out).await,
         Err(NotBegun::Lost(reason)) => lost(&step, &reason, out).await,
         Err(NotBegun::Failed(reason)) => {
             output::say(place, section(&step), [format!("##[error]{reason}")]).await;
@@ -86,7 +89,16 @@ pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Send
 
 /// Follows a step that was started before the server was.
 pub async fn adopt(ci: &Ci, place: &JobPlace, step: StepKey, out: &mpsc::Sender<Report>) {
-    follow(ci, place, &step, out).await;
+    follow(ci, place, &step, Begun::Before, out).await;
+}
+
+/// Who started the process of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    /// This server.
+    Here,
+    /// One that is gone.
+    Before,
 }
 
 /// Why a step was not started.
@@ -115,13 +127,13 @@ impl From<sandbox::Error> for NotBegun {
 }
 
 /// Writes the step's files and starts its process, unless an earlier server did.
-async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), NotBegun> {
+async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Begun, NotBegun> {
     let path = note_path(place, &start.step);
     // Writing the files again would empty those that the process has filled.
     if path.exists() {
         let (sandbox, process) = found(place, &start.step);
         if ci.sandbox.attach(&sandbox, &process).await.is_ok() {
-            return Ok(());
+            return Ok(Begun::Before);
         }
     }
     for file in &start.files {
@@ -148,10 +160,11 @@ async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(), NotBe
     let started = match what {
         Where::Job(process) => ci.sandbox.exec(&place.sandbox, &name, &process).await.map(drop),
         Where::Own(process) => ci.sandbox.exec(place.own_sandbox(), &name, &process).await.map(drop),
-        Where::Image(container) => return docker_step::start(ci, place, start, &container).await,
+        Where::Image(container) => return docker_step::start(ci, place, start, &container).await.map(|()| Begun::Here),
     };
     match started {
-        Ok(()) | Err(sandbox::Error::ProcessExists(..)) => Ok(()),
+        Ok(()) => Ok(Begun::Here),
+        Err(sandbox::Error::ProcessExists(..)) => Ok(Begun::Before),
         Err(error) => Err(error.into()),
     }
 }
@@ -161,7 +174,7 @@ fn write_note(path: &Path, note: &Note) -> io::Result<()> {
 }
 
 /// Reads the output of a step until it ends, then tells what it left.
-async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, out: &mpsc::Sender<Report>) {
+async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, out: &mpsc::Sender<Report>) {
     let _ = out.send(Report::Event(Event::StepStarted { step: step.clone() })).await;
     let (sandbox, process) = found(place, step);
     let attached = match ci.sandbox.attach(&sandbox, &process).await {
@@ -176,6 +189,11 @@ async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, out: &mpsc::Sender<Re
     };
     if told.exit.lost {
         return lost(step, "its sandbox died with the machine's spawner", out).await;
+    }
+    // Whoever killed the server may have killed its processes with it, so nobody can say why this one went.
+    let killed = told.exit.signal == Some(KILL) && !told.exit.oom_killed;
+    if begun == Begun::Before && killed {
+        return lost(step, "its process was killed while no server looked after it", out).await;
     }
     let end = match told.exit.signal {
         Some(signal) => StepEnd::Killed(signal),
