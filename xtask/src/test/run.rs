@@ -25,6 +25,9 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// binaries that hang still leave continuous integration the time to say so.
 const LIMIT_OF_PROGRAMS: Duration = Duration::from_secs(25 * 60);
 
+/// At how many moments of a run the crash test kills the server here.
+const CRASH_MOMENTS: &str = "40";
+
 /// How often a running binary is looked at: well below what a person notices.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -88,6 +91,10 @@ pub struct Environment {
 impl Environment {
     fn apply(&self, command: &mut Command) {
         command.env("PATH", &self.path).env("LANDFALL_TOOLS", &self.tools).env("LANDFALL_NPM", &self.npm).env(leftovers::MARK, &self.run);
+        // All hundred take as long as everything else together; `LANDFALL_CRASH_MOMENTS` says otherwise.
+        if std::env::var_os("LANDFALL_CRASH_MOMENTS").is_none() {
+            command.env("LANDFALL_CRASH_MOMENTS", CRASH_MOMENTS);
+        }
         // An installation of the person who runs the tests is none of their business.
         command.env_remove("LANDFALL_DATA").env_remove("KUBECONFIG").env_remove("RUST_LOG");
     }
