@@ -112,33 +112,10 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let lower = word.to_lowercase();
     known
         .into_iter()
-        .map(|it| (distance(&lower, &it.to_lowercase()), it))
+        .map(|it| (names::edits(&lower, &it.to_lowercase()), it))
         .filter(|(distance, it)| *distance <= 1 + it.len().min(word.len()) / 4)
         .min()
         .map(|(_, it)| it)
-}
-
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, symbol) in left.chars().enumerate() {
-        let mut diagonal = above;
-        let mut last = above + 1;
-        for (index, other) in right.iter().enumerate() {
-            let up = row.get(index + 1).copied().unwrap_or_default();
-            let cost = diagonal + usize::from(symbol != *other);
-            let best = cost.min(up + 1).min(last + 1);
-            diagonal = up;
-            if let Some(place) = row.get_mut(index) {
-                *place = last;
-            }
-            last = best;
-        }
-        if let Some(place) = row.last_mut() {
-            *place = last;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

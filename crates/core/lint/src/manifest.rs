@@ -144,26 +144,10 @@ fn nearest(kind: &kinds::Kind, path: &str, name: &str) -> Option<String> {
             place = place.items()?;
         }
     }
-    let best = place.names().into_iter().map(|it| (distance(name, it), it)).min()?;
+    // Case alone counts nothing.
+    let lower = name.to_lowercase();
+    let best = place.names().into_iter().map(|it| (names::edits(&lower, &it.to_lowercase()), it)).min()?;
     (best.0 <= (name.chars().count() / 3).clamp(1, 3)).then(|| best.1.to_owned())
-}
-
-/// How many letters must be inserted, dropped or changed; case alone counts nothing.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.to_lowercase().chars().collect(), right.to_lowercase().chars().collect());
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut above = i;
-        let mut next = vec![i + 1];
-        for (j, b) in right.iter().enumerate() {
-            let here = row.get(j + 1).copied().unwrap_or(usize::MAX - 1);
-            let before = next.last().copied().unwrap_or(usize::MAX - 1);
-            next.push((above + usize::from(a != b)).min(here + 1).min(before + 1));
-            above = here;
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// The place that a message of the decoder means.

@@ -8,6 +8,7 @@ mod digest;
 mod image_ref;
 mod project;
 mod run;
+mod spelling;
 mod time;
 
 pub use commit::{CommitId, ParseCommitError};
@@ -15,6 +16,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use image_ref::{ImageRef, ParseImageRefError, Tag};
 pub use project::{EnvironmentName, ParseNameError, ProjectName};
 pub use run::{ParseRunIdError, ReleaseId, RunId};
+pub use spelling::{edits, slips};
 pub use time::{ParseDurationError, Timestamp, format_duration, parse_duration};
 
 /// Implements serde through `Display` and `FromStr`, so a name is text in every format.

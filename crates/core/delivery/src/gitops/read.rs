@@ -345,23 +345,8 @@ fn clean(path: &str) -> String {
 /// The known word that differs least, if one is near.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let lower = word.to_lowercase();
-    let distance = |it: &&str| distance(&lower, &it.to_lowercase());
+    let distance = |it: &&str| names::edits(&lower, &it.to_lowercase());
     known.iter().min_by_key(|it| distance(it)).copied().filter(|it| distance(it) <= 2 + word.len() / 6)
-}
-
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = index + 1;
-        for column in 0..right.len() {
-            let cost = corner + usize::from(letter != right[column]);
-            corner = row[column + 1];
-            row[column + 1] = cost.min(row[column] + 1).min(corner + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
