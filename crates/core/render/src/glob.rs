@@ -3,8 +3,21 @@
 /// A pattern this long is no glob of file names.
 const PATTERN_MAX: usize = 4096;
 
-/// Whether a path fits a pattern as a whole.
-pub(crate) fn fits(pattern: &str, path: &str) -> bool {
+/// A pattern, read once for all paths.
+pub(crate) struct Glob(Option<regex::Regex>);
+
+impl Glob {
+    pub(crate) fn new(pattern: &str) -> Self {
+        Self(regex::Regex::new(&expression(pattern)).ok())
+    }
+
+    /// Whether a path fits the pattern as a whole; a pattern that cannot be read fits nothing.
+    pub(crate) fn fits(&self, path: &str) -> bool {
+        self.0.as_ref().is_some_and(|it| it.is_match(path))
+    }
+}
+
+fn expression(pattern: &str) -> String {
     let mut expression = String::from("^(?s:");
     let mut depth = 0;
     for letter in pattern.chars().take(PATTERN_MAX) {
@@ -25,7 +38,7 @@ pub(crate) fn fits(pattern: &str, path: &str) -> bool {
     }
     expression.push_str(&")".repeat(depth + 1));
     expression.push('$');
-    regex::Regex::new(&expression).is_ok_and(|it| it.is_match(path))
+    expression
 }
 
 #[cfg(test)]
@@ -44,7 +57,7 @@ mod tests {
             ("a+b", "a+b", true),
             ("{open", "open", true),
         ] {
-            assert_eq!(fits(pattern, path), expected, "{pattern} {path}");
+            assert_eq!(Glob::new(pattern).fits(path), expected, "{pattern} {path}");
         }
     }
 }

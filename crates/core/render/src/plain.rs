@@ -3,7 +3,7 @@
 use files::{FileKind, Files};
 use serde_json::Value;
 
-use crate::{Format, Object, RenderError, Rendered, Request, glob};
+use crate::{Format, Object, PlainRequest, RenderError, Rendered, Request, glob::Glob};
 
 /// Deeper folders are no tree of manifests.
 const DEPTH_MAX: usize = 32;
@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 32;
 pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, RenderError> {
     let mut paths = Vec::new();
     match files.list(&request.path)? {
-        Some(_) => collect(files, &request.path, request, 0, &mut paths)?,
+        Some(_) => Wanted::of(request).collect(files, &request.path, 0, &mut paths)?,
         None => paths.push(request.path.clone()),
     }
     let mut objects = Vec::new();
@@ -31,27 +31,44 @@ pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, R
     })
 }
 
-fn collect(files: &dyn Files, folder: &str, request: &Request, depth: usize, paths: &mut Vec<String>) -> Result<(), RenderError> {
-    if depth > DEPTH_MAX {
-        return Err(RenderError::new(format!("`{folder}` lies more than {DEPTH_MAX} folders deep")));
+/// Which files of a folder count.
+struct Wanted<'a> {
+    root: &'a str,
+    recurse: bool,
+    include: Option<Glob>,
+    exclude: Option<Glob>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(request: &'a Request) -> Self {
+        let glob = |pattern: &Option<String>| pattern.as_deref().map(Glob::new);
+        let PlainRequest { recurse, include, exclude } = &request.plain;
+        Self { root: &request.path, recurse: *recurse, include: glob(include), exclude: glob(exclude) }
     }
-    let wanted = &request.plain;
-    for entry in files.list(folder)?.unwrap_or_default() {
-        let path = if folder.is_empty() { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
-        match entry.kind {
-            FileKind::Folder if wanted.recurse => collect(files, &path, request, depth + 1, paths)?,
-            FileKind::Folder => {}
-            FileKind::File => {
-                let below = path.strip_prefix(&request.path).unwrap_or(&path).trim_start_matches('/');
-                let fits = |pattern: &Option<String>| pattern.as_ref().map(|pattern| glob::fits(pattern, below));
-                let is_manifest = [".yaml", ".yml", ".json"].iter().any(|ending| entry.name.ends_with(ending));
-                if is_manifest && fits(&wanted.include) != Some(false) && fits(&wanted.exclude) != Some(true) {
-                    paths.push(path);
-                }
+
+    fn collect(&self, files: &dyn Files, folder: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), RenderError> {
+        if depth > DEPTH_MAX {
+            return Err(RenderError::new(format!("`{folder}` lies more than {DEPTH_MAX} folders deep")));
+        }
+        for entry in files.list(folder)?.unwrap_or_default() {
+            let path = if folder.is_empty() { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
+            match entry.kind {
+                FileKind::Folder if self.recurse => self.collect(files, &path, depth + 1, paths)?,
+                FileKind::Folder => {}
+                FileKind::File if self.has(&path) => paths.push(path),
+                FileKind::File => {}
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn has(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.root).unwrap_or(path).trim_start_matches('/');
+        let is_manifest = [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending));
+        is_manifest
+            && self.include.as_ref().is_none_or(|it| it.fits(below))
+            && !self.exclude.as_ref().is_some_and(|it| it.fits(below))
+    }
 }
 
 /// Reads all documents of a text; lists are taken apart.

@@ -106,8 +106,9 @@ impl Comparison {
 
     /// Compares field by field unless the object counts as one piece.
     fn compare_fields(&mut self, shape: Shape, old: Option<&Value>, new: Option<&Value>, path: &mut Vec<Step>) -> bool {
-        let (none, fields) = (Map::new(), |value: Option<&'_ Value>| value.and_then(Value::as_object).cloned());
-        let (old, new) = (fields(old).unwrap_or_else(|| none.clone()), fields(new).unwrap_or(none));
+        let none = Map::new();
+        let old = old.and_then(Value::as_object).unwrap_or(&none);
+        let new = new.and_then(Value::as_object).unwrap_or(&none);
         if shape.fields() == Fields::Whole || (old.is_empty() && new.is_empty()) {
             return false;
         }
