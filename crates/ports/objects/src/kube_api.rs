@@ -5,7 +5,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::target::{collection_of, path_of};
 
@@ -29,13 +29,6 @@ pub enum ClusterError {
 pub enum DryRun {
     Yes,
     No,
-}
-
-/// What an apply did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Applied {
-    /// The object as it is, or as it would be, afterwards.
-    pub object: Value,
 }
 
 /// A cluster, seen as paths and JSON.
@@ -98,13 +91,13 @@ impl KubeApi {
         }
     }
 
-    /// Applies a manifest from the server's side as `manager`, taking fields that others own.
-    pub async fn apply(&self, object: &ObjectRef, manifest: &Value, manager: &str, dry_run: DryRun) -> Result<Applied, ClusterError> {
+    /// Applies a manifest from the server's side as `manager`, taking fields that others own; gives
+    /// the object as it is, or as it would be, afterwards.
+    pub async fn apply(&self, object: &ObjectRef, manifest: &Value, manager: &str, dry_run: DryRun) -> Result<Value, ClusterError> {
         let manager = percent_encoding::utf8_percent_encode(manager, percent_encoding::NON_ALPHANUMERIC);
         let dry = if dry_run == DryRun::Yes { "&dryRun=All" } else { "" };
         let path = format!("{}?fieldManager={manager}&force=true{dry}", path_of(object));
-        let object = self.typed(Method::PATCH, &path, "application/apply-patch+yaml", Some(manifest)).await?;
-        Ok(Applied { object })
+        self.typed(Method::PATCH, &path, "application/apply-patch+yaml", Some(manifest)).await
     }
 
     /// Changes an object by a merge patch.
@@ -129,6 +122,26 @@ impl KubeApi {
         self.json(Method::POST, &collection_of(object), Some(value)).await
     }
 
+    /// Makes a namespace with these labels; one that is there stays as it is.
+    pub async fn ensure_namespace(&self, name: &str, labels: &[(&str, &str)]) -> Result<(), ClusterError> {
+        let namespace = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            plural: "namespaces".to_owned(),
+            namespace: None,
+            name: name.to_owned(),
+        };
+        let labels: Map<String, Value> = labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let mut value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        if !labels.is_empty() {
+            value["metadata"]["labels"] = Value::Object(labels);
+        }
+        match self.create(&namespace, &value).await {
+            Ok(_) | Err(ClusterError::Refused { code: 409, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     pub async fn replace(&self, object: &ObjectRef, value: &Value) -> Result<Value, ClusterError> {
         self.json(Method::PUT, &path_of(object), Some(value)).await
     }
@@ -140,7 +153,7 @@ impl KubeApi {
 
     /// Deletes the object, and what it owns as `propagation` says; none there is fine.
     pub async fn delete_with(&self, object: &ObjectRef, propagation: &str) -> Result<(), ClusterError> {
-        let options = serde_json::json!({"propagationPolicy": propagation});
+        let options = json!({"propagationPolicy": propagation});
         match self.json(Method::DELETE, &path_of(object), Some(&options)).await {
             Ok(_) | Err(ClusterError::Refused { code: 404, .. }) => Ok(()),
             Err(error) => Err(error),

@@ -7,5 +7,5 @@ mod kube_api;
 mod target;
 
 pub use discovery::{Discovery, Served};
-pub use kube_api::{Applied, ClusterError, DryRun, KubeApi, read};
+pub use kube_api::{ClusterError, DryRun, KubeApi, read};
 pub use target::{Target, collection_of, is_write, path_of};

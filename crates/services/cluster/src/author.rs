@@ -60,13 +60,47 @@ pub fn set(value: &mut Value, entries: Value) {
 
 /// Whether nothing differs but the times at which fields were written.
 pub fn is_same(next: &Value, old: &Value) -> bool {
-    let timeless = |value: &Value| {
-        let mut value = value.clone();
-        let mut entries = take(&mut value);
-        for entry in entries.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-            entry.shift_remove("time");
+    same_but(next, old, "metadata", |next, old| {
+        same_but(next, old, "managedFields", |next, old| match (next.as_array(), old.as_array()) {
+            (Some(next), Some(old)) => {
+                let timeless = |next: &Value, old: &Value| same_but(next, old, "time", |_, _| true);
+                next.len() == old.len() && next.iter().zip(old).all(|(next, old)| timeless(next, old))
+            }
+            _ => next == old,
+        })
+    })
+}
+
+/// Whether two objects have equal members, the one called `apart` compared by `compare`.
+fn same_but(next: &Value, old: &Value, apart: &str, compare: impl Fn(&Value, &Value) -> bool) -> bool {
+    let (Some(next), Some(old)) = (next.as_object(), old.as_object()) else { return next == old };
+    let rest = |members: &serde_json::Map<String, Value>| members.keys().filter(|it| *it != apart).count();
+    let absent = Value::Null;
+    rest(next) == rest(old)
+        && next.iter().filter(|(name, _)| *name != apart).all(|(name, value)| old.get(name) == Some(value))
+        && compare(next.get(apart).unwrap_or(&absent), old.get(apart).unwrap_or(&absent))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_times_of_writing_are_no_difference() {
+        let object = |time: &str, field: &str, label: &str| {
+            json!({"metadata": {"labels": {"a": label}, "managedFields": [{"manager": "x", "time": time, "fieldsV1": {field: {}}}]}, "data": {}})
+        };
+        let old = object("1", "f:a", "1");
+        for (next, expected) in [
+            (object("1", "f:a", "1"), true),
+            (object("2", "f:a", "1"), true),
+            (object("2", "f:b", "1"), false),
+            (object("1", "f:a", "2"), false),
+            (json!({"metadata": {"labels": {"a": "1"}}, "data": {}}), false),
+        ] {
+            assert_eq!((is_same(&next, &old), is_same(&old, &next)), (expected, expected), "{next}");
         }
-        (value, entries)
-    };
-    next == old || timeless(next) == timeless(old)
+    }
 }

@@ -18,7 +18,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use api::ObjectRef;
 use axum::Router;
 use identity::Seal;
 use names::ProjectName;
@@ -71,21 +70,7 @@ impl Deliver {
         if known().contains(project) {
             return Ok(());
         }
-        let namespace = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Namespace".to_owned(),
-            plural: "namespaces".to_owned(),
-            namespace: None,
-            name: project.to_string(),
-        };
-        let value = serde_json::json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": project, "labels": {"landfall.dev/project": project}},
-        });
-        match self.cluster.create(&namespace, &value).await {
-            Ok(_) | Err(ClusterError::Refused { code: 409, .. }) => {}
-            Err(error) => return Err(error),
-        }
+        self.cluster.ensure_namespace(project.as_str(), &[("landfall.dev/project", project.as_str())]).await?;
         known().insert(project.clone());
         Ok(())
     }

@@ -86,7 +86,7 @@ impl GitOps {
             None => (None, String::new()),
         };
         let drift = match self.cluster.apply(object, wanted, &manager(&app.name), DryRun::Yes).await {
-            Ok(applied) => Ok(gitops::drift(&live, &applied.object, &app.spec.ignore)),
+            Ok(applied) => Ok(gitops::drift(&live, &applied, &app.spec.ignore)),
             // What cannot be applied differs, and the sync will say why.
             Err(ClusterError::Refused { message, .. }) => Err(message),
             Err(error) => return Err(error),

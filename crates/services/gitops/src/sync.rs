@@ -1,11 +1,13 @@
 //! Carries a sync out, as far as it can go now: begins tasks, looks how they do, ends hooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{App, Health, ObjectRef, Propagation, SyncOperation};
 use delivery::gitops::{self, HookEnd, Next, Phase, Plan, Task, Work};
 use objects::{ClusterError, DryRun};
 use serde_json::{Value, json};
+
+pub use delivery::gitops::TaskState;
 
 use crate::{GitOps, compare::manager, kept::Objects};
 
@@ -29,8 +31,6 @@ pub struct Goal<'a> {
     /// Only these; hooks do not run then.
     pub only: Option<Vec<ObjectRef>>,
 }
-
-pub use delivery::gitops::TaskState;
 
 /// States of the tasks of one deployment, by their names.
 pub type States = BTreeMap<String, TaskState>;
@@ -83,6 +83,13 @@ impl GitOps {
                 Next::Failed(reason) => return Ok(Round::Failed(reason)),
                 Next::Begin(indexes) => {
                     operation.phase = format!("{:?}", plan.tasks[indexes[0]].phase);
+                    if app.spec.options.create_namespace {
+                        let written = indexes.iter().map(|index| &plan.tasks[*index]).filter(|task| task.work != Work::Prune);
+                        let namespaces = written.filter_map(|task| task.object.namespace.as_deref());
+                        for namespace in namespaces.collect::<BTreeSet<_>>() {
+                            self.cluster.ensure_namespace(namespace, &[]).await?;
+                        }
+                    }
                     let mut waits = false;
                     for index in indexes {
                         let task = &plan.tasks[index];
@@ -126,7 +133,7 @@ impl GitOps {
                     Propagation::Background => "Background",
                     Propagation::Orphan => "Orphan",
                 };
-                refused(self.cluster.delete_with(&task.object, how).await, TaskState::Running)
+                written_or_failed(self.cluster.delete_with(&task.object, how).await)
             }
             Work::Apply(manifest) => self.write(app, task, manifest).await,
             Work::Hook { manifest, .. } => {
@@ -149,11 +156,6 @@ impl GitOps {
     }
 
     async fn write(&self, app: &App, task: &Task, manifest: &Value) -> Result<Begun, ClusterError> {
-        if app.spec.options.create_namespace
-            && let Some(namespace) = &task.object.namespace
-        {
-            self.ensure_namespace(namespace).await?;
-        }
         let replaces = app.spec.options.replace || gitops::has_option(manifest, "Replace=true");
         if gitops::has_option(manifest, "Force=true") {
             self.cluster.delete(&task.object).await?;
@@ -163,7 +165,7 @@ impl GitOps {
         } else {
             self.cluster.apply(&task.object, manifest, &manager(&app.name), DryRun::No).await.map(drop)
         };
-        refused(written, TaskState::Running)
+        written_or_failed(written)
     }
 
     async fn replace(&self, object: &ObjectRef, manifest: &Value) -> Result<(), ClusterError> {
@@ -173,21 +175,6 @@ impl GitOps {
         let mut manifest = manifest.clone();
         manifest["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
         self.cluster.replace(object, &manifest).await.map(drop)
-    }
-
-    async fn ensure_namespace(&self, name: &str) -> Result<(), ClusterError> {
-        let object = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Namespace".to_owned(),
-            plural: "namespaces".to_owned(),
-            namespace: None,
-            name: name.to_owned(),
-        };
-        let value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        match self.cluster.create(&object, &value).await {
-            Ok(_) | Err(ClusterError::Refused { code: 409, .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     /// How a running task does; `None` when it is still on its way.
@@ -234,9 +221,9 @@ enum Begun {
 }
 
 /// What the API server refuses fails the task; a cluster out of reach stops the round.
-fn refused(written: Result<(), ClusterError>, state: TaskState) -> Result<Begun, ClusterError> {
+fn written_or_failed(written: Result<(), ClusterError>) -> Result<Begun, ClusterError> {
     match written {
-        Ok(()) => Ok(Begun::Now(state)),
+        Ok(()) => Ok(Begun::Now(TaskState::Running)),
         Err(ClusterError::Refused { message, .. }) => Ok(Begun::Now(TaskState::Failed(message))),
         Err(error) => Err(error),
     }
