@@ -221,23 +221,29 @@ impl Work<'_> {
 
     fn keep(&self, draft: &Path, attributes: Attributes, name: String) -> io::Result<Option<String>> {
         give(draft, attributes)?;
-        settle(draft, &self.trees.file(&name))?;
-        self.new_files.fetch_add(1, Ordering::Relaxed);
+        // Two workers may have copied equal files at the same time; one of them was first.
+        if settle(draft, &self.trees.file(&name))? {
+            self.new_files.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(Some(name))
     }
 }
 
-/// Moves a finished file to its place; one that is there already is the same.
-fn settle(draft: &Path, place: &Path) -> io::Result<()> {
-    match fs::rename(draft, place) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(folder) = place.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::rename(draft, place)
-        }
-        other => other,
+/// Moves a finished file to its place; `false` if an equal one was there already.
+fn settle(draft: &Path, place: &Path) -> io::Result<bool> {
+    let mut linked = fs::hard_link(draft, place);
+    if linked.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        && let Some(folder) = place.parent()
+    {
+        fs::create_dir_all(folder)?;
+        linked = fs::hard_link(draft, place);
     }
+    let is_new = match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        other => other.map(|()| true)?,
+    };
+    fs::remove_file(draft)?;
+    Ok(is_new)
 }
 
 /// Hashes a file from where it stands, writing it to `copy` on the way if there is one.
