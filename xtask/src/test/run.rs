@@ -13,7 +13,7 @@ use anyhow::Context as _;
 
 use super::{
     build::Binary,
-    leftovers,
+    leftovers, real_cluster,
     verdict::{Ending, Verdict},
 };
 use crate::workspace::Layer;
@@ -39,10 +39,26 @@ pub struct Ran {
 }
 
 /// Runs `binary` in the given environment and keeps its output in `log`.
+///
+/// Tests that fail run once more, alone and one after another: what passes then depends on more
+/// than the code, which the verdict tells apart from what the code does wrong.
 pub fn run(binary: &Binary, filter: Option<&str>, environment: &Environment, log: &Path) -> anyhow::Result<Ran> {
+    let filter: Vec<_> = filter.into_iter().collect();
+    let mut ran = run_once(binary, &filter, environment, log)?;
+    if ran.verdict.names_its_failures() {
+        let failed: Vec<_> = ran.verdict.failed.iter().map(String::as_str).collect();
+        let alone = [&["--exact", "--test-threads=1"][..], &failed].concat();
+        let second = run_once(binary, &alone, environment, &log.with_extension("again.log"))?;
+        ran.verdict.take_second_try(&second.verdict);
+        ran.took += second.took;
+    }
+    Ok(ran)
+}
+
+fn run_once(binary: &Binary, arguments: &[&str], environment: &Environment, log: &Path) -> anyhow::Result<Ran> {
     let file = File::create(log).with_context(|| format!("cannot write `{}`", log.display()))?;
     let mut command = Command::new(&binary.file);
-    command.arg("--show-output").args(filter).current_dir(&binary.folder);
+    command.arg("--show-output").args(arguments).current_dir(&binary.folder);
     command.env("CARGO_MANIFEST_DIR", &binary.folder).env("CARGO_PKG_NAME", &binary.package);
     environment.apply(&mut command);
     // One file for both streams keeps their order; a group of its own can be stopped as one.
@@ -86,6 +102,8 @@ pub struct Environment {
     pub npm: std::path::PathBuf,
     /// Marks what this run of the tests starts.
     pub run: String,
+    /// The control plane of a real Kubernetes, where it was built.
+    pub real_cluster: Option<std::path::PathBuf>,
 }
 
 impl Environment {
@@ -95,6 +113,7 @@ impl Environment {
         if std::env::var_os("LANDFALL_CRASH_MOMENTS").is_none() {
             command.env("LANDFALL_CRASH_MOMENTS", CRASH_MOMENTS);
         }
+        command.env_remove(real_cluster::VARIABLE).envs(self.real_cluster.iter().map(|program| (real_cluster::VARIABLE, program)));
         // An installation of the person who runs the tests is none of their business.
         command.env_remove("LANDFALL_DATA").env_remove("KUBECONFIG").env_remove("RUST_LOG");
     }

@@ -11,6 +11,8 @@ pub struct Verdict {
     pub passed: usize,
     pub failed: Vec<String>,
     pub skipped: Vec<String>,
+    /// Failed at first and passed when run once more, alone: not sound, and told so.
+    pub flaky: Vec<String>,
 }
 
 /// How a test binary ended.
@@ -66,6 +68,25 @@ impl Verdict {
         self.passed += other.passed;
         self.failed.extend(other.failed);
         self.skipped.extend(other.skipped);
+        self.flaky.extend(other.flaky);
+    }
+
+    /// Whether the tests that failed are known by their names, so that they alone can run again.
+    pub fn names_its_failures(&self) -> bool {
+        !self.failed.is_empty() && self.failed.iter().all(|name| !name.starts_with('('))
+    }
+
+    /// Takes in how the failed tests went when they ran once more.
+    pub fn take_second_try(&mut self, second: &Self) {
+        let is_whole = second.passed + second.failed.len() == self.failed.len();
+        if !is_whole || !(second.failed.is_empty() || second.names_its_failures()) {
+            // A run that broke off or ran something else says nothing for anybody.
+            return;
+        }
+        let (failed, flaky) = std::mem::take(&mut self.failed).into_iter().partition(|name| second.failed.contains(name));
+        self.failed = failed;
+        self.passed += Vec::len(&flaky);
+        self.flaky = flaky;
     }
 }
 
@@ -152,6 +173,22 @@ mod tests {
             "1 passed, failed [(the binary ended before its tests did)], skipped []",
         );
         check("", Ending::TimedOut, "0 passed, failed [(the binary was stopped: over its time)], skipped []");
+    }
+
+    #[test]
+    fn second_try_that_passes_is_told_as_flaky() {
+        for (passed, failed, expected) in [
+            (2, &[][..], "3 passed, failed [], flaky [a, b]"),
+            (1, &["b"], "2 passed, failed [b], flaky [a]"),
+            (0, &[], "1 passed, failed [a, b], flaky []"),
+            (1, &["(the binary ended before its tests did)"], "1 passed, failed [a, b], flaky []"),
+        ] {
+            let named = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+            let mut first = Verdict { passed: 1, failed: named(&["a", "b"]), ..Verdict::default() };
+            first.take_second_try(&Verdict { passed, failed: named(failed), ..Verdict::default() });
+            let found = format!("{} passed, failed [{}], flaky [{}]", first.passed, first.failed.join(", "), first.flaky.join(", "));
+            assert_eq!(found, expected);
+        }
     }
 
     #[track_caller]

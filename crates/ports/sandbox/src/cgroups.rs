@@ -232,6 +232,11 @@ impl Leaf {
         }
     }
 
+    /// The folder of a group that lists all processes inside, if there is one.
+    pub fn listing(&self) -> Option<&Path> {
+        self.unified.iter().chain(self.controllers.values()).next().map(PathBuf::as_path)
+    }
+
     /// Kills everything inside.
     pub fn kill(&self) {
         self.unified.iter().chain(self.controllers.values()).for_each(|folder| kill_in(folder));

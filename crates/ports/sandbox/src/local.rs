@@ -97,6 +97,11 @@ impl Local {
         Ok(())
     }
 
+    /// Where the spawner keeps what it knows.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.state.folder
+    }
+
     async fn ask(&self, request: &Request) -> Result<(Reply, Vec<OwnedFd>)> {
         let (reply, mut connection) = self.ask_first(request).await?;
         Ok((reply, connection.inbox.take_descriptors()))

@@ -5,7 +5,7 @@ mod failure;
 mod filter;
 mod host_view;
 mod idle;
-mod mounts;
+pub mod mounts;
 mod program;
 mod root;
 mod standard;
@@ -80,8 +80,7 @@ fn become_program(child: &Child<'_>) -> Result<std::convert::Infallible, CannotS
     // Until the program runs, nothing inside may look into this process or at its executable.
     sys::prctl(libc::PR_SET_DUMPABLE, 0).step(|| "hiding from others".to_owned())?;
     sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64).step(|| "binding to the spawner".to_owned())?;
-    // SAFETY: no memory is involved; the runtime ignores this signal, programs must not.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    forget_signals().step(|| "setting signals".to_owned())?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     child.entrance.enter().step(|| "entering control groups".to_owned())?;
     if let Some(score) = child.spec.security.oom_score {
@@ -98,6 +97,22 @@ fn become_program(child: &Child<'_>) -> Result<std::convert::Infallible, CannotS
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let stdio = streams(child, process).step(|| "preparing input and output".to_owned())?;
     Err(program::start(process, &child.spec.security, child.filter, stdio, child.report, &hostname))
+}
+
+/// What is ignored or blocked here stays so in the program. The runtime ignores broken pipes, and
+/// whoever started the server may ignore more: a shell does so to what it puts into the background.
+fn forget_signals() -> std::io::Result<()> {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: no memory is involved. Some cannot be set: those are never ignored either.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: the set is a local; an empty one is valid.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        sys::check(libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()).into())?;
+    }
+    Ok(())
 }
 
 fn make(child: &Child<'_>, root: &Path, state: &Path, network: Option<BorrowedFd<'_>>) -> Result<(), CannotStart> {

@@ -25,6 +25,7 @@ use std::{
 };
 
 pub use networks::{Nat, nat, remove_bridge};
+pub use records::group_of;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{child, sys};

@@ -61,6 +61,13 @@ fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
     fs::rename(&new, path)
 }
 
+/// The control group that lists the processes of a sandbox.
+pub fn group_of(state: &Path, id: &str) -> io::Result<PathBuf> {
+    let record = read::<Record>(&state.join(FOLDER).join(id).join("record.json"));
+    let group = record.and_then(|record| record.cgroups.listing().map(Path::to_owned));
+    group.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+}
+
 /// Everything an earlier spawner left; processes without an end are lost.
 pub fn read_all(state: &Path) -> Vec<(Record, Status)> {
     let Ok(entries) = fs::read_dir(state.join(FOLDER)) else { return Vec::new() };

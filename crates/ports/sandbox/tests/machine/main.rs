@@ -3,6 +3,7 @@
 mod adoption;
 mod confinement;
 mod host_view;
+mod inside;
 mod latency;
 mod leaks;
 mod networks;
