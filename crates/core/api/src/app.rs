@@ -32,6 +32,9 @@ pub struct AppSpec {
     pub sources: Vec<AppSource>,
     /// Where objects go that name no namespace themselves.
     pub namespace: String,
+    /// The cluster elsewhere whose agent follows the sources; `None` for the cluster of the installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Sync by itself, or only when asked.
     #[serde(default)]
     pub automated: Option<Automated>,
@@ -48,6 +51,21 @@ pub struct AppSpec {
     pub rollout: RolloutPlan,
     /// How long a deployment may take to become healthy, in seconds.
     pub deadline_seconds: u64,
+    /// What the namespace is marked with that the app makes for itself.
+    #[serde(default)]
+    pub namespace_marks: NamespaceMarks,
+    /// The `landfall.yaml` that asks for it, if it is not an `Application`: `PROJECT`.
+    #[serde(default)]
+    pub declared_by: Option<String>,
+}
+
+/// Labels and annotations of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceMarks {
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// One place that manifests come from.
@@ -227,6 +245,9 @@ pub struct IgnoreRule {
     /// Fields that these managers own.
     #[serde(default)]
     pub managers: Vec<String>,
+    /// Places that expressions of jq name.
+    #[serde(default)]
+    pub jq: Vec<String>,
 }
 
 /// How a Deployment of the app changes over to a new version.
@@ -282,6 +303,9 @@ pub struct AnalysisPlan {
     /// Half of the requests are answered within so many milliseconds.
     #[serde(default)]
     pub latency_p50_ms_max: Option<f64>,
+    /// Of twenty requests, nineteen are answered within so many milliseconds.
+    #[serde(default)]
+    pub latency_p95_ms_max: Option<f64>,
     #[serde(default)]
     pub prometheus: Option<PrometheusCheck>,
     pub interval_seconds: u64,
@@ -320,6 +344,8 @@ pub enum AppRequest {
     Rollback { deployment: u64 },
     Promote { full: bool },
     Abort,
+    /// Somebody told that a source changed, so it is asked now.
+    Refresh,
     /// Lifts the quarantine.
     Release,
 }
@@ -429,6 +455,9 @@ pub struct Deployment {
     /// The subject of the commit, for people.
     #[serde(default)]
     pub subject: String,
+    /// Hooks that ran and say that what they did cannot be undone.
+    #[serde(default)]
+    pub irreversible: Vec<ObjectRef>,
 }
 
 /// How an attempt went.
@@ -472,25 +501,152 @@ pub struct SyncOperation {
     pub done: Vec<String>,
 }
 
-/// How far a canary or a blue-green change is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// How far the canaries and blue-green changes of one deployment are; they pass or go back together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RolloutProgress {
-    pub workload: String,
+    /// The deployment that is tried.
+    pub deployment: u64,
+    /// The rendered manifests that the versions before come from.
+    pub stable: Digest,
+    pub split: TrafficSplit,
+    pub workloads: Vec<WorkloadRollout>,
+    /// Why it goes back, if it does.
+    #[serde(default)]
+    pub failed: Option<Cause>,
+    /// When it passed.
+    #[serde(default)]
+    pub passed: Option<Timestamp>,
+}
+
+/// Who divides requests between two versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrafficSplit {
+    /// The proxy of this installation, request by request.
+    Proxy,
+    /// Somebody else, who sends each pod the same share: the numbers of pods have to say it.
+    Replicas,
+}
+
+/// How far one Deployment is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadRollout {
+    pub object: ObjectRef,
+    pub plan: RolloutPlan,
+    /// The Services whose requests are divided, by name.
+    pub services: Vec<String>,
+    /// What the pod templates of both versions are known by.
+    pub stable: String,
+    pub canary: String,
+    /// So many pods each version has when it serves alone.
+    pub replicas_stable: u32,
+    pub replicas_canary: u32,
+    pub phase: RolloutPhase,
     pub step: usize,
+    /// So many of a hundred requests go to the new version.
     pub weight: u8,
-    pub since: Option<Timestamp>,
-    pub paused: bool,
+    /// When the phase or step began.
+    pub since: Timestamp,
+    /// Whether the Deployment itself may already hold the new version.
+    #[serde(default)]
+    pub stable_changed: bool,
+    /// Since when the new version is not ready although it was.
+    #[serde(default)]
+    pub unready_since: Option<Timestamp>,
+    #[serde(default)]
+    pub analysis: AnalysisProgress,
+    /// What is awaited, in words.
+    #[serde(default)]
     pub message: String,
+    /// Only a person, or new evidence, leads on.
     #[serde(default)]
+    pub paused: bool,
+}
+
+/// Where the changeover of one Deployment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutPhase {
+    /// The first pods of the new version are awaited.
+    Starting,
+    Stepping,
+    /// All steps are done; other workloads of the deployment are awaited.
+    Passed,
+    /// The second Deployment serves alone while the first one takes the new version over.
+    Promoting,
+    /// The first one serves; the second one goes.
+    Finishing,
+    Done,
+    /// Requests go back to the version before.
+    Returning,
+    /// Requests are back; the second Deployment goes.
+    Returned,
+    Gone,
+}
+
+impl fmt::Display for RolloutPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Stepping => "stepping",
+            Self::Passed => "passed",
+            Self::Promoting => "promoting",
+            Self::Finishing => "finishing",
+            Self::Done => "done",
+            Self::Returning => "returning",
+            Self::Returned => "returned",
+            Self::Gone => "gone",
+        })
+    }
+}
+
+/// What was measured so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AnalysisProgress {
+    /// When to measure next.
+    pub due: Option<Timestamp>,
+    /// Counts measurements and changes of the weight; what was counted belongs to one of them.
+    pub mark: u64,
     pub failures: u32,
-    #[serde(default)]
+    /// Good measurements at this weight.
+    pub good: u32,
+    /// Measurements in a row that said nothing.
     pub inconclusive: u32,
+    /// Measurements in a row for which the source gave no answer.
+    pub errors: u32,
+    /// A person went on without evidence at this weight.
+    pub waived: bool,
+    /// The latest last.
+    pub latest: Vec<Measurement>,
+}
+
+/// What one measurement said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    pub at: Timestamp,
+    pub weight: u8,
+    pub verdict: MeasuredVerdict,
+    /// What was measured, in words.
+    pub readings: Vec<String>,
+}
+
+/// From best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeasuredVerdict {
+    Good,
+    /// Too little was seen to say anything.
+    Inconclusive,
+    /// The source gave no answer.
+    Unknown,
+    Bad,
 }
 
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppCondition {
-    /// A word such as `ComparisonError`.
+    /// A word such as `RenderError`.
     pub kind: String,
     pub message: String,
     /// What leads on.
@@ -536,6 +692,9 @@ pub struct KeptManifests {
     pub rendered: Digest,
     /// The sealed text.
     pub blob: Digest,
+    /// What images were named by digest, by their names in the manifests.
+    #[serde(default)]
+    pub pinned: BTreeMap<String, String>,
 }
 
 impl Record for KeptManifests {

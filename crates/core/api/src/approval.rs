@@ -60,6 +60,9 @@ impl Record for EnvironmentRules {
 }
 
 impl Approval {
+    /// In place of a job: the run as a whole, when code from a fork is held.
+    pub const RUN: &'static str = "*";
+
     /// The keys of all approvals of a run begin with this.
     pub fn prefix_of(run: &RunId) -> String {
         format!("{}/{:010}/", run.project, run.number)

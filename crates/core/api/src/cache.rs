@@ -29,13 +29,38 @@ pub enum CacheContent {
     /// An archive, as GitHub's client packs it.
     Archive { digest: Digest },
     /// Folders that can be mounted, one for each path that was saved.
-    Trees { trees: Vec<CachedTree> },
+    Trees {
+        trees: Vec<CachedTree>,
+        packing: Packing,
+        /// The same as an archive, once somebody wanted it so.
+        #[serde(default)]
+        archive: Option<Digest>,
+    },
+}
+
+/// How GitHub's client packs archives of an entry; its version tells entries of two packings apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Packing {
+    Zstd,
+    Gzip,
+}
+
+impl CacheContent {
+    /// The blob with all that was saved, if there is one.
+    pub fn archive(&self) -> Option<Digest> {
+        match self {
+            Self::Archive { digest } => Some(*digest),
+            Self::Trees { archive, .. } => *archive,
+            Self::Reserved { .. } => None,
+        }
+    }
 }
 
 /// One saved path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CachedTree {
-    /// As the workflow names it, after expansion.
+    /// As archives name it: relative to the workspace, perhaps leading up.
     pub path: String,
     pub tree: Digest,
 }

@@ -18,6 +18,9 @@ pub struct JobGrant {
     pub job: String,
     pub attempt: u32,
     pub trust: Trust,
+    /// Why code of the pull request is not trusted, in a job that is; once the job fetches it, it loses its rights.
+    #[serde(default)]
+    pub outside: Option<String>,
     /// The scopes that `permissions:` names, e.g. `id-token`; all others are refused.
     pub permissions: BTreeMap<String, Permission>,
     /// The texts of the `github` context: `repository`, `ref`, `sha`, `actor` and so on.

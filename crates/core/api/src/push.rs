@@ -53,6 +53,11 @@ impl Push {
     pub fn key_of(project: &ProjectName, number: u64) -> String {
         format!("{project}/{number:010}")
     }
+
+    /// Whether a job pushed with its own token; such pushes start nothing, or they would never end.
+    pub fn is_by_job(&self) -> bool {
+        self.pusher.starts_with("job:")
+    }
 }
 
 impl Record for Push {

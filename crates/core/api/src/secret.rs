@@ -74,6 +74,19 @@ pub struct ProjectHook {
     /// Where commits are fetched; else the payload says.
     #[serde(default)]
     pub clone_url: Option<String>,
+    #[serde(default)]
+    pub forks: Forks,
+}
+
+/// What becomes of pull requests from forks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forks {
+    /// They run at once, without secrets and rights.
+    #[default]
+    Run,
+    /// They wait until somebody has looked at them.
+    Held,
 }
 
 impl Record for ProjectHook {

@@ -8,6 +8,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("LF-L0004", "A step builds an image from a Dockerfile that is not in the repository."),
     ("LF-L0005", "The name of an image is not well formed; names are lowercase, with a tag after a colon."),
     ("LF-L0006", "A job uses files of the repository, but no step before fetches them; `uses: actions/checkout@v4` does."),
+    ("LF-G0001", "The `landfall.yaml` says something that does not fit, or lacks something that it needs."),
+    ("LF-G0002", "The `landfall.yaml` has a key that is not carried out; it is refused by name, not left aside."),
     ("LF-K0001", "A manifest has a field that its kind does not know. kubectl refuses it (strict validation)."),
     ("LF-K0002", "A value of a manifest has another type than its field expects."),
     ("LF-K0003", "A manifest breaks a rule of its kind; the API server would refuse it with the same words."),

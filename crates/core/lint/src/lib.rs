@@ -15,6 +15,7 @@ mod job;
 mod manifest;
 mod mend;
 mod paths;
+mod project_file;
 mod sarif;
 mod script;
 mod tree;
@@ -35,6 +36,7 @@ pub fn check(tree: &Tree, actions: &[&str]) -> Vec<Diagnostic> {
             FileKind::Workflow => workflow::check(path, source, tree, actions, &mut found),
             FileKind::Action => workflow::check_manifest(path, source, &mut found),
             FileKind::Dockerfile => dockerfile::check(path, source, &mut found),
+            FileKind::Project => project_file::check(source, &mut found),
             FileKind::Yaml => manifest::check(path, source, tree, &mut found),
             FileKind::Other => {}
         }

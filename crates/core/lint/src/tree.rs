@@ -12,6 +12,8 @@ pub enum FileKind {
     /// The manifest of an action.
     Action,
     Dockerfile,
+    /// `landfall.yaml` at the top.
+    Project,
     /// Perhaps a Kubernetes manifest.
     Yaml,
     Other,
@@ -23,6 +25,9 @@ impl FileKind {
         let yaml = [".yml", ".yaml"].iter().any(|end| name.ends_with(end));
         if let Some(rest) = path.strip_prefix(".github/workflows/") {
             return if yaml && !rest.contains('/') { Self::Workflow } else { Self::Other };
+        }
+        if path == "landfall.yaml" {
+            return Self::Project;
         }
         if name == "action.yml" || name == "action.yaml" {
             return Self::Action;

@@ -41,11 +41,11 @@ pub use model::{
 };
 pub use parse::{Parsed, Places, nearest, parse};
 pub use run::{
-    BuiltinStep, CommandStep, ContainerPlace, ContainerSpec, ContainerStep, Credentials, Effect,
+    BuiltinStep, CalledFile, CommandStep, ContainerPlace, ContainerSpec, ContainerStep, Credentials, Effect,
     Env, Event, File, GroupHolder, GroupRequest, ImageSource, InProgress, JobEnd, JobKey, JobStart,
-    JobView, LoadedWorkflow, NodeStep, Outside, Phase, Place, PreparedAction, Reason, Rerun, RerunError, Run,
+    JobView, LoadedWorkflow, NodeStep, Outside, Phase, Place, PreparedAction, Reason, Rerun, RerunError, ReuseAsk, ReuseFacts, Run,
     Secrets, Selection, ServicePlace, ServiceSpec, Start, StepEnd, StepFiles, StepKey, StepReport, StepStart,
-    StepView, StepWork, StopReason, Trust, WorkflowHome,
+    StepView, StepWork, StopReason, StoredGround, Trust, WorkflowHome,
 };
 pub use reference::{ActionRef, ParseActionError, ParseWorkflowRefError, Uses, WorkflowRef};
 pub use shell::{Shell, ShellError};

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use api::{CacheContent, CacheEntry, CachedTree, Record as _};
+use api::{CacheContent, CacheEntry, CachedTree, Packing, Record as _};
 use names::{Digest, ProjectName, Timestamp};
 
 use crate::{Holdings, KeepError, Reach, Trees, upload_name};
@@ -205,10 +205,12 @@ impl Caches {
         &self,
         entry: &CacheEntry,
         trees: Vec<CachedTree>,
+        packing: Packing,
         size_bytes: u64,
         now: Timestamp,
     ) -> Result<CacheEntry, CacheError> {
-        let (filled, won) = self.write(entry, CacheContent::Trees { trees }, size_bytes, now).await?;
+        let content = CacheContent::Trees { trees, packing, archive: None };
+        let (filled, won) = self.write(entry, content, size_bytes, now).await?;
         self.settle(filled, won, now).await
     }
 
@@ -248,10 +250,48 @@ impl Caches {
         Ok(all.into_iter().filter(CacheEntry::is_ready).collect())
     }
 
+    /// The archive of an entry; one that holds trees is packed when the first asks.
+    pub async fn archive(&self, entry: &CacheEntry) -> Result<Digest, CacheError> {
+        let (trees, packing) = match &entry.content {
+            CacheContent::Archive { digest } | CacheContent::Trees { archive: Some(digest), .. } => return Ok(*digest),
+            CacheContent::Trees { trees, packing, archive: None } => (trees.clone(), *packing),
+            CacheContent::Reserved { .. } => return Err(CacheError::NotReserved),
+        };
+        let failed = |error: std::io::Error| KeepError::Blob(error.into());
+        let store = self.trees.clone();
+        let packed = tokio::task::spawn_blocking(move || {
+            let mut file = store.unnamed_file()?;
+            store.pack(&trees, packing, std::io::BufWriter::new(&mut file))?;
+            std::io::Seek::rewind(&mut file)?;
+            Ok(file)
+        });
+        let file = packed.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(failed)?;
+        let bytes = tokio_util::io::ReaderStream::with_capacity(tokio::fs::File::from_std(file), 256 * 1024);
+        let (digest, _) = self.holdings.put(Box::pin(bytes)).await?;
+        let key = entry.key();
+        let noted = store::modify::<CacheEntry>(self.holdings.records(), &key, |it| {
+            if let CacheContent::Trees { archive, .. } = &mut it.content {
+                *archive = Some(digest);
+            }
+        });
+        self.holdings.enter(digest, noted).await?;
+        Ok(digest)
+    }
+
+    /// Gives up a reservation that will not be filled, so that its key is free at once.
+    pub async fn abandon(&self, entry: &CacheEntry) -> Result<(), CacheError> {
+        let key = entry.key();
+        let now = store::find::<CacheEntry>(self.holdings.records(), &key).await?;
+        if now.is_some_and(|now| now.content == entry.content) {
+            store::remove::<CacheEntry>(self.holdings.records(), &key).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes an entry and, if no other needs them, its bytes.
     pub async fn delete(&self, entry: &CacheEntry) -> Result<(), CacheError> {
         store::remove::<CacheEntry>(self.holdings.records(), &entry.key()).await?;
-        if let CacheContent::Archive { digest } = entry.content {
+        if let Some(digest) = entry.content.archive() {
             self.holdings.give_up(digest).await?;
         }
         Ok(())
@@ -273,7 +313,7 @@ impl Caches {
         let all = store::list::<CacheEntry>(self.holdings.records(), "").await?;
         let mut kept = BTreeSet::new();
         for entry in &all {
-            if let CacheContent::Trees { trees } = &entry.content {
+            if let CacheContent::Trees { trees, .. } = &entry.content {
                 kept.extend(trees.iter().map(|it| it.tree));
             }
         }
@@ -282,11 +322,6 @@ impl Caches {
         swept.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| KeepError::Blob(error.into()))?;
         Ok(())
     }
-}
-
-/// The version of entries that hold `paths` as trees; entries that hold archives have others.
-pub fn tree_version(paths: &[String]) -> String {
-    Digest::of(format!("tree 1\0{}", paths.join("\0")).as_bytes()).hex()
 }
 
 /// What GitHub demands of a key.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Artifact, CacheContent, CacheEntry};
+use api::{Artifact, CacheEntry};
 use names::Digest;
 use store::{BlobError, Blobs, ByteStream, Records, TypedError};
 use tokio::sync::Mutex;
@@ -75,7 +75,7 @@ impl Holdings {
     pub(crate) async fn give_up(&self, digest: Digest) -> Result<(), KeepError> {
         let _guard = self.guard.lock().await;
         let caches = store::list::<CacheEntry>(&*self.records, "").await?;
-        let in_cache = caches.iter().any(|entry| entry.content == CacheContent::Archive { digest });
+        let in_cache = caches.iter().any(|entry| entry.content.archive() == Some(digest));
         if in_cache || store::list::<Artifact>(&*self.records, "").await?.iter().any(|it| it.digest() == Some(digest)) {
             return Ok(());
         }

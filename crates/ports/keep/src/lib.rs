@@ -13,7 +13,7 @@ mod trees;
 pub use artifacts::{ARTIFACT_BYTES_MAX, ArtifactError, Artifacts, NewArtifact, RETENTION, RETENTION_MAX, check_name, number};
 pub use caches::{
     CACHE_AGE_MAX, CACHE_BYTES_MAX, CacheError, CacheName, Caches, ENTRY_BYTES_MAX, KEY_LENGTH_MAX, KEYS_MAX,
-    PROJECT_BYTES_MAX, check_key, tree_version,
+    PROJECT_BYTES_MAX, check_key,
 };
 pub use holdings::{Holdings, KeepError, upload_name};
 pub use reach::Reach;

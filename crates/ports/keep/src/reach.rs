@@ -80,6 +80,7 @@ mod tests {
             job: "build".to_owned(),
             attempt: 1,
             trust,
+            outside: None,
             permissions: BTreeMap::new(),
             github: facts.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
             default_branch: "main".to_owned(),

@@ -3,6 +3,7 @@
 //! The system's `git` does the work. It runs without the user's configuration,
 //! so that nothing on the machine changes what Landfall reads.
 
+mod change;
 mod command;
 mod mirror;
 mod snapshot;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use names::{CommitId, ProjectName};
 
+pub use change::FileChange;
 pub use command::{GitError, git_command};
 pub use mirror::Mirrors;
 pub use write::{Author, NewCommit};
@@ -240,6 +242,22 @@ impl Repository {
             files.push((path.to_owned(), content));
         }
         Ok(files)
+    }
+
+    /// Every file and submodule at `commit`: its path, and its mode with the id of its content, sorted by path.
+    pub async fn entries(&self, commit: CommitId) -> Result<Vec<(String, String)>, GitError> {
+        let id = commit.to_string();
+        let listed = text(&self.path, ["ls-tree", "-r", "-z", &id]).await?;
+        let mut entries = Vec::new();
+        for entry in listed.split('\0').filter(|entry| !entry.is_empty()) {
+            let Some((facts, path)) = entry.split_once('\t') else { continue };
+            let facts: Vec<_> = facts.split_whitespace().collect();
+            if let [mode, _, content] = facts[..] {
+                entries.push((path.to_owned(), format!("{mode} {content}")));
+            }
+        }
+        entries.sort();
+        Ok(entries)
     }
 
     /// One file at `commit`, if it is there.

@@ -43,19 +43,32 @@ impl Mirrors {
             run(&draft, ["config", "gc.auto", "0"]).await?;
             std::fs::rename(&draft, &path).map_err(GitError::Io)?;
         }
-        let fetched = run(&path, ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--", address, "+refs/*:refs/*"]).await;
-        fetched.map_err(|error| hide(error, address))?;
-        // The branch that `HEAD` means is told by the remote alone.
-        let told = crate::command::text(&path, ["ls-remote", "--symref", "--", address, "HEAD"]).await.map_err(|error| hide(error, address))?;
-        let head = told.lines().find_map(|line| line.strip_prefix("ref: ")?.split_whitespace().next());
-        if let Some(head) = head.filter(|head| head.starts_with("refs/heads/")) {
-            run(&path, ["symbolic-ref", "HEAD", head]).await?;
-        }
-        Ok(Repository { path })
+        let repository = Repository { path };
+        repository.become_copy_of(address).await?;
+        Ok(repository)
     }
 
     fn path(&self, address: &str) -> PathBuf {
         self.folder.join(format!("{}.git", Digest::of(address.as_bytes()).hex()))
+    }
+}
+
+impl Repository {
+    /// Brings all refs, and the branch that `HEAD` means, to what they are at `address`.
+    ///
+    /// # Errors
+    ///
+    /// Git's own words when the address cannot be reached; credentials in it are not repeated.
+    pub async fn become_copy_of(&self, address: &str) -> Result<(), GitError> {
+        let fetched = run(&self.path, ["fetch", "--quiet", "--prune", "--no-write-fetch-head", "--", address, "+refs/*:refs/*"]).await;
+        fetched.map_err(|error| hide(error, address))?;
+        // The branch that `HEAD` means is told by the remote alone.
+        let told = crate::command::text(&self.path, ["ls-remote", "--symref", "--", address, "HEAD"]).await.map_err(|error| hide(error, address))?;
+        let head = told.lines().find_map(|line| line.strip_prefix("ref: ")?.split_whitespace().next());
+        if let Some(head) = head.filter(|head| head.starts_with("refs/heads/")) {
+            run(&self.path, ["symbolic-ref", "HEAD", head]).await?;
+        }
+        Ok(())
     }
 }
 

@@ -76,13 +76,13 @@ impl Repository {
         }
     }
 
-    async fn with_index<'a>(&self, index: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, GitError> {
+    pub(crate) async fn with_index<'a>(&self, index: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, GitError> {
         let mut command = crate::git_command(self.path());
         command.env("GIT_INDEX_FILE", index).env("GIT_WORK_TREE", index.parent().unwrap_or(index)).args(arguments);
         finish(command).await
     }
 
-    async fn commit_tree(&self, tree: &str, parent: CommitId, message: &Path, author: &Author) -> Result<CommitId, GitError> {
+    pub(crate) async fn commit_tree(&self, tree: &str, parent: CommitId, message: &Path, author: &Author) -> Result<CommitId, GitError> {
         let mut command = crate::git_command(self.path());
         for role in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{role}_NAME"), &author.name).env(format!("GIT_{role}_EMAIL"), &author.email);

@@ -16,7 +16,7 @@ use names::{Digest, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::{
     fs,
-    io::{AsyncBufReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncSeekExt as _, BufReader},
     sync::watch,
 };
 
@@ -84,7 +84,7 @@ pub struct Logs {
 pub struct LogWriter {
     name: LogName,
     last: Option<LogLine>,
-    file: fs::File,
+    file: std::fs::File,
     length: watch::Sender<u64>,
     logs: Logs,
 }
@@ -119,6 +119,7 @@ impl Logs {
         let mut file = options.create(true).write(true).truncate(false).mode(0o600).open(&path).await?;
         file.set_len(whole).await?;
         file.seek(io::SeekFrom::End(0)).await?;
+        let file = file.into_std().await;
         let length = watch::Sender::new(whole);
         self.lock().insert(name.clone(), length.subscribe());
         Ok(LogWriter { name: name.clone(), last, file, length, logs: self.clone() })
@@ -187,8 +188,8 @@ impl LogWriter {
             serde_json::to_writer(&mut text, line).expect("a log line is JSON");
             text.push(b'\n');
         }
-        self.file.write_all(&text).await?;
-        self.file.flush().await?;
+        // Into the page cache: to hand it to another thread would take longer.
+        io::Write::write_all(&mut self.file, &text)?;
         self.last = lines.last().cloned().or(self.last.take());
         self.length.send_modify(|length| *length += text.len() as u64);
         Ok(())
@@ -196,7 +197,8 @@ impl LogWriter {
 
     /// Turns the log into a blob; the file stays until [`Logs::discard`].
     pub async fn seal(&mut self) -> Result<Digest, LogError> {
-        self.file.sync_all().await?;
+        // The blob is made durable; until a record names it, the file is what counts, and that
+        // only has to outlive this process.
         let file = fs::File::open(self.name.path(&self.logs.folder)).await?;
         let stream = tokio_stream(file);
         let (digest, _) = self.logs.blobs.put(stream).await?;
@@ -275,25 +277,46 @@ fn follow_file(file: fs::File, growing: Option<watch::Receiver<u64>>) -> LogLine
     }))
 }
 
-fn parse(bytes: crate::ByteStream) -> LogLines {
-    let state = (bytes, Vec::new(), false);
-    Box::pin(futures_util::stream::unfold(Some(state), |state| async move {
-        let (mut bytes, mut buffer, mut ended) = state?;
-        loop {
-            if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = buffer.drain(..=end).collect();
-                match serde_json::from_slice(&line) {
-                    Ok(line) => return Some((Ok(line), Some((bytes, buffer, ended)))),
-                    Err(_) => continue,
-                }
+/// What of a log was received and not yet told.
+struct Received {
+    bytes: crate::ByteStream,
+    buffer: Vec<u8>,
+    /// Where the next line begins; what lies before it was told.
+    start: usize,
+    ended: bool,
+}
+
+impl Received {
+    /// The next line that can be read.
+    fn line(&mut self) -> Option<LogLine> {
+        while let Some(length) = self.buffer.get(self.start..)?.iter().position(|byte| *byte == b'\n') {
+            let line = self.buffer.get(self.start..self.start + length).and_then(|line| serde_json::from_slice(line).ok());
+            self.start += length + 1;
+            if line.is_some() {
+                return line;
             }
-            if ended {
+        }
+        None
+    }
+}
+
+fn parse(bytes: crate::ByteStream) -> LogLines {
+    let received = Received { bytes, buffer: Vec::new(), start: 0, ended: false };
+    Box::pin(futures_util::stream::unfold(Some(received), |received| async move {
+        let mut received = received?;
+        loop {
+            if let Some(line) = received.line() {
+                return Some((Ok(line), Some(received)));
+            }
+            if received.ended {
                 return None;
             }
-            match bytes.next().await {
-                Some(Ok(chunk)) => buffer.extend_from_slice(&chunk),
+            received.buffer.drain(..received.start);
+            received.start = 0;
+            match received.bytes.next().await {
+                Some(Ok(chunk)) => received.buffer.extend_from_slice(&chunk),
                 Some(Err(error)) => return Some((Err(error.into()), None)),
-                None => ended = true,
+                None => received.ended = true,
             }
         }
     }))

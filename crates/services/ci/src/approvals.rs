@@ -2,13 +2,79 @@
 
 use std::time::Duration;
 
-use api::{Approval, ApprovalState, EnvironmentRules, Record as _};
+use api::{Approval, ApprovalState, EnvironmentRules, Record as _, Run, Status};
 use names::RunId;
 use store::{Revision, TypedError};
 use tokio::sync::mpsc;
 use workflow::{Event, JobKey, Pattern, PatternList};
 
 use crate::{Ci, drive::Report, view};
+
+/// The name by which people let code from a fork run, in place of an environment.
+const FORK: &str = "fork";
+
+/// Makes a run that is about to be stored wait for leave; tells why.
+pub async fn hold(ci: &Ci, run: &RunId, why: &str) -> Result<String, TypedError> {
+    let approval = Approval {
+        run: run.clone(),
+        job: Approval::RUN.to_owned(),
+        environment: FORK.parse().expect("letters name an environment"),
+        state: ApprovalState::Waiting,
+        asked: store::now(),
+        by: None,
+        comment: None,
+    };
+    // A crash may have come after it was made, and somebody may have decided since.
+    store::create(&*ci.records, &approval).await?;
+    Ok(format!("it waits until somebody has looked at its code: {why}; `landfall approve {run} {FORK}` lets it run"))
+}
+
+/// Returns once a run may go on: at once, unless it is held.
+pub async fn leave_to_run(ci: &Ci, run: &RunId) -> Result<(), TypedError> {
+    let (key, run_key) = (format!("{}{}", Approval::prefix_of(run), Approval::RUN), Run::key_of(run));
+    if store::find::<Approval>(&*ci.records, &key).await?.is_none() {
+        return Ok(());
+    }
+    let mut decisions = ci.records.watch(Approval::KIND, Revision::LATEST).await?;
+    let mut runs = ci.records.watch(Run::KIND, Revision::LATEST).await?;
+    loop {
+        let approval = store::find::<Approval>(&*ci.records, &key).await?;
+        let by = approval.as_ref().and_then(|it| it.by.clone()).unwrap_or_else(|| "somebody".to_owned());
+        match approval.map_or(ApprovalState::Approved, |it| it.state) {
+            ApprovalState::Approved => {
+                store::modify::<Run>(&*ci.records, &run_key, |run| {
+                    if run.started.is_none() && !run.cancel {
+                        run.reason = None;
+                    }
+                })
+                .await?;
+                return Ok(());
+            }
+            ApprovalState::Rejected => {
+                store::modify::<Run>(&*ci.records, &run_key, |run| {
+                    run.cancel = true;
+                    run.reason = Some(format!("{by} refused to run its code"));
+                })
+                .await?;
+                return Ok(());
+            }
+            ApprovalState::Waiting => {}
+        }
+        let wanted = store::find::<Run>(&*ci.records, &run_key).await?;
+        if wanted.is_none_or(|run| run.cancel || run.status == Status::Completed) {
+            return Ok(());
+        }
+        loop {
+            let (changed, wanted) = tokio::select! {
+                change = decisions.next() => (change?.key().to_owned(), &key),
+                change = runs.next() => (change?.key().to_owned(), &run_key),
+            };
+            if changed == *wanted {
+                break;
+            }
+        }
+    }
+}
 
 /// Asks for leave to use an environment, and reports how that goes.
 pub async fn request(

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     os::fd::{AsFd, OwnedFd},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -22,24 +22,47 @@ fn open_root(folder: &Path) -> io::Result<OwnedFd> {
 
 /// Writes `bytes` to `path` beneath `folder`, making folders as needed.
 pub fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    Writer::default().write(folder, path, bytes)
+}
+
+/// Writes several files; those that lie side by side cost one way to their folder.
+#[derive(Default)]
+pub struct Writer {
+    /// The folder of the last file, by its two names.
+    last: Option<(PathBuf, PathBuf, OwnedFd)>,
+}
+
+impl Writer {
+    /// As [`write`].
+    pub fn write(&mut self, folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let no_file = || io::Error::new(io::ErrorKind::InvalidInput, "no file name");
+        let Some(Component::Normal(name)) = path.components().next_back() else { return Err(no_file()) };
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let known = self.last.take().filter(|(root, inner, _)| root == folder && inner == parent);
+        let place = match known {
+            Some((_, _, place)) => place,
+            None => make_folder(folder, parent)?,
+        };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+        let file = open(&place, Path::new(name), flags, Mode::from_raw_mode(0o755))?;
+        self.last = Some((folder.to_owned(), parent.to_owned(), place));
+        File::from(file).write_all(bytes)
+    }
+}
+
+fn make_folder(folder: &Path, path: &Path) -> io::Result<OwnedFd> {
     let mut place = open_root(folder)?;
-    let parts: Vec<_> = path.components().collect();
-    let Some((Component::Normal(name), parents)) = parts.split_last() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no file name"));
-    };
-    for parent in parents {
-        let Component::Normal(parent) = parent else {
+    for part in path.components() {
+        let Component::Normal(part) = part else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no plain path"));
         };
-        match rustix::fs::mkdirat(&place, *parent, Mode::from_raw_mode(0o755)) {
+        match rustix::fs::mkdirat(&place, part, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
-        place = open(&place, Path::new(parent), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+        place = open(&place, Path::new(part), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
     }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let file = open(&place, Path::new(name), flags, Mode::from_raw_mode(0o755))?;
-    File::from(file).write_all(bytes)
+    Ok(place)
 }
 
 /// The real path of a folder beneath `folder`, checked to be reached without a link.

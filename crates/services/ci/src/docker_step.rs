@@ -6,7 +6,7 @@ use sandbox::{Access, Io, Main, Mount, Process, ProcessName, Root, SandboxId, Sp
 use workflow::{ContainerStep, ImageSource, StepKey, StepStart};
 
 use crate::{
-    Ci, JOB_PROCESSES_MAX,
+    Ci, JOB_PROCESSES_MAX, caches,
     containers::{
         self,
         images::{self, Image},
@@ -32,6 +32,7 @@ pub fn process() -> ProcessName {
 /// Finds or builds the image and starts it.
 pub async fn start(ci: &Ci, place: &JobPlace, start: &StepStart, step: &ContainerStep) -> Result<(), NotBegun> {
     let id = sandbox_id(place, &start.step);
+    caches::settle(ci, place).await?;
     let image = match &step.image {
         ImageSource::Reference(name) => images::find(ci, name, None).await.map_err(not_begun)?,
         ImageSource::Dockerfile { file, context } => build(ci, place, file, context).await?,

@@ -1,24 +1,31 @@
 //! Carries runs out: asks the state machine what to do, does it, and tells it what happened.
 
+mod effects;
+mod writing;
+
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use api::{Conclusion, Record as _, Run, Status};
 use names::{Digest, RunId};
 use serde::Deserialize;
-use store::{Change, Expected, LogName, RecordsError, Revision, TypedError};
+use store::{Change, RecordsError, Revision, TypedError};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument as _;
-use workflow::{Effect, Event, GroupHolder, JobKey, Outside, Secrets, StepKey};
+use workflow::{Effect, Event, JobKey, Outside, Secrets, StepKey};
 
+use self::{
+    effects::When,
+    writing::{UNWRITTEN, Writing},
+};
 use crate::{
-    Ci, approvals, calls, ending, groups, hash_files,
-    intake::{self, FinishedRun},
-    jobs,
+    Ci, approvals, caches, groups, hash_files, intake, jobs, node,
     place::JobPlace,
-    secrets, set_up, steps, view,
+    saved::{self, LoadError},
+    secrets, view,
 };
 
 /// A run that could not be carried out (the store failed, say) is taken up again after this.
@@ -26,15 +33,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// More reports than this wait: a job may have ten background steps.
 const REPORTS: usize = 1024;
-
-/// How a run stands is written down at least this often; a person notices a tenth of a second.
-///
-/// A step that began or ended need not be written down first: whoever takes the run up
-/// again finds its process and its files.
-const UNWRITTEN: Duration = Duration::from_millis(50);
-
-/// Writing a run down takes at most one part in this many of its driver's time.
-const WRITING_SHARE: u32 = 10;
 
 /// Why the pipeline service ended.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +43,8 @@ pub enum CiError {
     Records(#[from] RecordsError),
     #[error("the state of the run is not readable")]
     Unreadable(#[from] serde_json::Error),
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// What the tasks of a run tell its driver.
@@ -80,6 +80,10 @@ struct Glance {
 
 /// Drives every run that is not over.
 pub async fn run(ci: Ci) -> Result<(), CiError> {
+    // Asking each Node for its version takes a while, and the first job should not wait for it.
+    let env = ci.config.clone();
+    let mut looking = JoinSet::new();
+    looking.spawn_blocking(move || drop(node::choose(&env.env, 0)));
     let mut changes = ci.records.watch(Run::KIND, Revision(0)).await?;
     let mut drivers: HashMap<RunId, mpsc::Sender<Report>> = HashMap::new();
     let mut tasks = JoinSet::new();
@@ -143,7 +147,8 @@ impl Outside for Places {
 
     fn hash_files(&self, job: &JobKey, patterns: &[String]) -> Result<String, String> {
         let place = self.jobs.get(job).ok_or("the job has no workspace yet")?;
-        hash_files::hash_files(&place.workspace(), patterns)
+        let seen = caches::seen(place).map_err(|error| format!("the workspace cannot be read: {error}"))?;
+        hash_files::hash_files(&seen.path, patterns)
     }
 }
 
@@ -151,7 +156,7 @@ struct Driver {
     ci: Ci,
     id: RunId,
     machine: workflow::Run,
-    github: serde_json::Value,
+    github: Arc<serde_json::Value>,
     places: Places,
     out: mpsc::Sender<Report>,
     tasks: JoinSet<()>,
@@ -165,10 +170,16 @@ struct Driver {
     /// As it was last written or read.
     record: Run,
     revision: Revision,
+    /// What the stored ground of the run holds, as the state machine counts it.
+    ground: Option<(usize, usize, u32)>,
     /// Whether the record says less than the state machine, and since when.
     unwritten: Option<Instant>,
     /// How long the record may lag: writing a large one must not take all the time there is.
-    writing: Duration,
+    lag: Duration,
+    /// A write of the record that is on its way.
+    writing: Option<Writing>,
+    /// What is carried out once the present state is written.
+    after: Vec<Effect>,
     /// Whether the record must be looked at.
     look: bool,
 }
@@ -179,19 +190,22 @@ async fn drive(
     out: mpsc::Sender<Report>,
     mut reports: mpsc::Receiver<Report>,
 ) -> Result<(), CiError> {
+    approvals::leave_to_run(&ci, &id).await?;
     let key = Run::key_of(&id);
     let Some(stored) = ci.records.get(Run::KIND, &key).await? else { return Ok(()) };
     let record: Run = serde_json::from_slice(&stored.value)?;
     if record.status == Status::Completed {
         return Ok(());
     }
-    let mut machine: workflow::Run = serde_json::from_value(record.machine.clone())?;
+    let whole = record.machine.get("files").is_some();
+    let mut machine = saved::load(&*ci.records, &id, record.machine.clone()).await?;
     machine.resume();
     // The places of jobs are found again before anything is asked of them.
     let opened = secrets::of_project(&ci, &id.project, None).await;
     let places = Places { jobs: jobs::adopt_all(&ci, &record).await, project: Secrets::new(opened.project) };
     let mut driver = Driver {
-        github: record.machine.pointer("/start/github").cloned().unwrap_or_default(),
+        github: Arc::new(machine.ground().github().clone()),
+        ground: (!whole).then(|| machine.ground_version()),
         ci,
         id,
         machine,
@@ -207,82 +221,47 @@ async fn drive(
         record,
         revision: stored.revision,
         unwritten: Some(Instant::now()),
-        writing: UNWRITTEN,
-        look: true,
+        lag: UNWRITTEN,
+        writing: None,
+        after: Vec::new(),
+        look: false,
     };
+    // Who was refused before the run began gets nothing started.
+    driver.obey();
     loop {
         let effects: Vec<_> =
             std::iter::from_fn(|| driver.machine.next_effect(&driver.places)).collect();
-        for effect in &effects {
+        let news = effects.iter().any(effects::is_news);
+        let (at_once, after): (Vec<_>, Vec<_>) = effects.into_iter().partition(|it| effects::when(it) == When::AtOnce);
+        for effect in at_once.iter().chain(&after) {
             driver.foresee(effect);
         }
-        if driver.look || driver.is_over() || effects.iter().any(is_remembered) || driver.is_due() {
-            driver.store(&key).await?;
-            driver.discard_logs().await;
+        driver.after.extend(after);
+        for effect in at_once {
+            driver.carry_out(effect);
+        }
+        if driver.look {
+            driver.look_at_wishes(&key).await?;
+        }
+        if driver.is_over() {
+            driver.write_last(&key).await?;
+        } else if driver.writing.is_none() && (news || !driver.after.is_empty() || driver.is_due()) {
+            driver.begin_to_write(&key).await?;
         }
         if driver.is_over() {
             groups::release_all(&driver.ci, &driver.id).await;
             return Ok(());
         }
-        let obeys = driver.obey();
-        for effect in effects {
-            driver.carry_out(effect);
-        }
         // A wish has effects of its own, at once.
-        if !obeys {
-            driver.wait(&mut reports).await;
+        if !driver.obey() {
+            driver.wait(&mut reports).await?;
         }
-    }
-}
-
-/// Whether a crash must not forget that this was asked for.
-fn is_remembered(effect: &Effect) -> bool {
-    match effect {
-        Effect::StartStep(_)
-        | Effect::AdoptStep { .. }
-        | Effect::AdoptJob { .. }
-        | Effect::StopStep { .. }
-        | Effect::PrepareActions { .. }
-        | Effect::LoadAction { .. } => false,
-        Effect::AcquireGroup(_)
-        | Effect::RequestApproval { .. }
-        | Effect::LoadWorkflow { .. }
-        | Effect::StartJob(_)
-        | Effect::FinishJob(_)
-        | Effect::FinishRun { .. } => true,
     }
 }
 
 impl Driver {
-    /// What must be known of an effect before the state is stored.
-    fn foresee(&mut self, effect: &Effect) {
-        match effect {
-            Effect::FinishJob(end) => {
-                self.closing.insert(end.job.clone());
-            }
-            Effect::FinishRun { conclusion } => self.conclusion = Some(*conclusion),
-            Effect::AcquireGroup(request) if request.holder == GroupHolder::Run => {
-                self.told.concurrency = Some(request.group.to_lowercase());
-            }
-            Effect::AcquireGroup(_)
-            | Effect::RequestApproval { .. }
-            | Effect::LoadWorkflow { .. }
-            | Effect::StartJob(_)
-            | Effect::AdoptJob { .. }
-            | Effect::PrepareActions { .. }
-            | Effect::LoadAction { .. }
-            | Effect::StartStep(_)
-            | Effect::AdoptStep { .. }
-            | Effect::StopStep { .. } => {}
-        }
-    }
-
     fn is_over(&self) -> bool {
         self.conclusion.is_some() && self.closing.is_empty()
-    }
-
-    fn is_due(&self) -> bool {
-        self.unwritten.is_some_and(|since| since.elapsed() >= self.writing)
     }
 
     fn handle(&mut self, event: Event) {
@@ -319,215 +298,35 @@ impl Driver {
         cancels || !jobs.is_empty() || !again.is_empty()
     }
 
-    /// The record without what is large and only the driver needs.
-    fn glance(&self) -> Run {
-        let machine = serde_json::Value::Null;
-        let Run { id, workflow, name, event, git_ref, subject, author, .. } = &self.record;
-        Run {
-            id: id.clone(),
-            workflow: workflow.clone(),
-            name: name.clone(),
-            event: event.clone(),
-            git_ref: git_ref.clone(),
-            subject: subject.clone(),
-            author: author.clone(),
-            reason: None,
-            jobs: Vec::new(),
-            cancel_jobs: Vec::new(),
-            again: Vec::new(),
-            concurrency: None,
-            cause: None,
-            machine,
-            ..self.record
-        }
-    }
-
-    /// Stores the state, so that a crash repeats and forgets nothing.
-    ///
-    /// Nobody else changes a run but to say what shall happen to it, so the record is
-    /// read again only when somebody did.
-    async fn store(&mut self, key: &str) -> Result<(), CiError> {
-        let begun = Instant::now();
-        let machine = serde_json::to_value(&self.machine)?;
-        let over = self.is_over();
-        if let Some(conclusion) = self.conclusion.filter(|_| over) {
-            self.wind_up(key, conclusion, &machine).await?;
-        }
-        if self.look {
-            self.read(key).await?;
-        }
-        self.write_down(machine, over);
-        loop {
-            let bytes = serde_json::to_vec(&self.record)?.into();
-            match self.ci.records.put(Run::KIND, key, bytes, Expected::At(self.revision)).await {
-                Ok(revision) => {
-                    self.revision = revision;
-                    break;
-                }
-                Err(RecordsError::Conflict { .. }) => self.read(key).await?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.unwritten = None;
-        self.look = false;
-        self.writing = UNWRITTEN.max(begun.elapsed() * WRITING_SHARE);
-        Ok(())
-    }
-
-    /// Brings the record in line with the state machine.
-    fn write_down(&mut self, machine: serde_json::Value, over: bool) {
-        let (run, now) = (&mut self.record, store::now());
-        view::update(run, &self.machine, &self.told);
-        run.machine = machine;
-        run.status = Status::Running;
-        run.started = run.started.or(Some(now));
-        if over {
-            run.status = Status::Completed;
-            run.conclusion = self.conclusion;
-            run.finished = Some(now);
-            // Whoever starts it again finds it apart, so that lists of runs stay small.
-            run.machine = serde_json::Value::Null;
-        }
-    }
-
-    /// Takes over what others said about the run.
-    async fn read(&mut self, key: &str) -> Result<(), CiError> {
-        let stored = self.ci.records.get(Run::KIND, key).await?;
-        let gone = || TypedError::NotFound { kind: Run::KIND, key: key.to_owned() };
-        let stored = stored.ok_or_else(gone)?;
-        let told: Run = serde_json::from_slice(&stored.value)?;
-        self.revision = stored.revision;
-        self.record.cancel = told.cancel;
-        self.record.cancel_jobs = told.cancel_jobs;
-        self.record.again = told.again;
-        self.record.reason = told.reason;
-        Ok(())
-    }
-
-    /// What must have happened before the run counts as over; twice does no harm.
-    async fn wind_up(&self, key: &str, conclusion: Conclusion, machine: &serde_json::Value) -> Result<(), CiError> {
-        let finished = FinishedRun { id: self.id.clone(), machine: machine.clone() };
-        store::put(&*self.ci.records, &finished).await?;
-        if let Some(run) = store::find::<Run>(&*self.ci.records, key).await?
-            && let Err(error) = intake::run_is_over(&self.ci, &run, conclusion).await
-        {
-            tracing::error!(%error, "the runs after this one could not be started");
-        }
-        Ok(())
-    }
-
-    /// The record names the blobs, so the files may go.
-    async fn discard_logs(&mut self) {
-        for (job, _) in std::mem::take(&mut self.told.logs) {
-            let name = LogName::new(&self.id, &job.to_string());
-            if let Err(error) = self.ci.logs.discard(&name).await {
-                tracing::error!(%error, "the file of a log could not be removed");
-            }
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        let (ci, out, id) = (self.ci.clone(), self.out.clone(), self.id.clone());
-        match effect {
-            Effect::AcquireGroup(request) => {
-                self.tasks.spawn(async move { groups::acquire(&ci, &id, request, &out).await });
-            }
-            Effect::RequestApproval { job, environment } => {
-                let git_ref = self.record.git_ref.clone();
-                self.tasks.spawn(async move { approvals::request(&ci, &id, &git_ref, job, &environment, &out).await });
-            }
-            Effect::LoadWorkflow { job, reference, from } => {
-                let is_own = self.github.get("repository").and_then(serde_json::Value::as_str) == Some(&from.repository);
-                let home = if is_own { calls::Home::Run(id) } else { calls::Home::Other };
-                self.tasks.spawn(async move { calls::load(&ci, &home, job, &reference, &from, &out).await });
-            }
-            Effect::StartJob(start) => {
-                let (record, github) = (self.glance(), self.github.clone());
-                self.tasks.spawn(async move { jobs::start(&ci, &record, &github, *start, &out).await });
-            }
-            Effect::AdoptJob { job, attempt } => {
-                if !self.places.jobs.get(&job).is_some_and(|place| place.attempt == attempt) {
-                    let reason = "its sandbox is gone".to_owned();
-                    self.spawn_report(Event::JobLost { job, attempt, reason });
-                }
-            }
-            Effect::PrepareActions { job, attempt, actions } => match self.place(&job, attempt) {
-                Some(place) => {
-                    self.tasks.spawn(async move { set_up::prepare(&ci, &place, actions, &out).await });
-                }
-                None => self.lost(job, attempt),
-            },
-            Effect::LoadAction { job, attempt, path } => match self.place(&job, attempt) {
-                Some(place) => {
-                    self.tasks.spawn(async move { set_up::load(&place, path, &out).await });
-                }
-                None => self.lost(job, attempt),
-            },
-            Effect::StartStep(start) => match self.place(&start.step.job, start.step.attempt) {
-                Some(place) => {
-                    self.tasks.spawn(async move { steps::start(&ci, &place, *start, &out).await });
-                }
-                None => self.lost(start.step.job, start.step.attempt),
-            },
-            Effect::AdoptStep { step } => match self.place(&step.job, step.attempt) {
-                Some(place) => {
-                    self.tasks.spawn(async move { steps::adopt(&ci, &place, step, &out).await });
-                }
-                None => self.lost(step.job, step.attempt),
-            },
-            Effect::StopStep { step, why } => match self.place(&step.job, step.attempt) {
-                Some(place) => {
-                    self.tasks.spawn(async move { steps::stop(&ci, &place, step, why, &out).await });
-                }
-                None => self.lost(step.job, step.attempt),
-            },
-            Effect::FinishJob(end) => {
-                let place = self.places.jobs.get(&end.job).cloned();
-                self.tasks.spawn(async move {
-                    groups::release(&ci, &id, &end.job).await;
-                    ending::finish(&ci, &id, place, end, &out).await;
-                });
-            }
-            Effect::FinishRun { .. } => {}
-        }
-    }
-
-    fn place(&self, job: &JobKey, attempt: u32) -> Option<JobPlace> {
-        self.places.jobs.get(job).filter(|place| place.attempt == attempt).cloned()
-    }
-
-    fn lost(&mut self, job: JobKey, attempt: u32) {
-        let reason = "its sandbox is gone".to_owned();
-        self.spawn_report(Event::JobLost { job, attempt, reason });
-    }
-
-    fn spawn_report(&mut self, event: Event) {
-        let out = self.out.clone();
-        // The receiver lives as long as the driver.
-        self.tasks.spawn(async move { drop(out.send(Report::Event(event)).await) });
-    }
-
     /// Waits until something happens, and tells it to the state machine.
-    async fn wait(&mut self, reports: &mut mpsc::Receiver<Report>) {
+    async fn wait(&mut self, reports: &mut mpsc::Receiver<Report>) -> Result<(), CiError> {
         let timeout = async {
             match self.machine.deadline() {
                 Some(deadline) => tokio::time::sleep(deadline.since(store::now())).await,
                 None => std::future::pending().await,
             }
         };
+        let (lag, unwritten) = (self.lag, self.unwritten.filter(|_| self.writing.is_none()));
         let due = async {
-            match self.unwritten {
-                Some(since) => tokio::time::sleep(self.writing.saturating_sub(since.elapsed())).await,
+            match unwritten {
+                Some(since) => tokio::time::sleep(lag.saturating_sub(since.elapsed())).await,
+                None => std::future::pending().await,
+            }
+        };
+        let written = async {
+            match &mut self.writing {
+                Some(writing) => writing.wait().await,
                 None => std::future::pending().await,
             }
         };
         let report = tokio::select! {
             report = reports.recv() => report,
-            () = due => return,
+            written = written => return self.written(written).await,
+            () = due => return Ok(()),
             () = timeout => {
                 self.unwritten.get_or_insert_with(Instant::now);
                 self.machine.handle_timeout(&self.places, store::now());
-                return;
+                return Ok(());
             }
         };
         self.take(report);
@@ -535,6 +334,7 @@ impl Driver {
             self.take(Some(report));
         }
         while self.tasks.try_join_next().is_some() {}
+        Ok(())
     }
 
     fn take(&mut self, report: Option<Report>) {

@@ -26,18 +26,25 @@ pub async fn finish(ci: &Ci, run: &RunId, place: Option<JobPlace>, end: JobEnd, 
     }
     remove_sandboxes(ci, &id).await;
     let job = end.job.to_string();
-    if end.started {
-        if let Err(error) = ci.tokens.revoke_job(run, &job).await {
-            tracing::error!(%error, "the token of a job could not be ended");
+    let rights = async {
+        if end.started {
+            take_rights(ci, run, &job).await;
         }
-        if let Err(error) = store::remove::<JobGrant>(&*ci.records, &JobGrant::key_of(run, &job)).await {
-            tracing::error!(%error, "the grant of a job could not be ended");
-        }
-    }
-    let log = seal(ci, run, &job, end.attempt, place).await;
-    remove_folder(ci, &id).await;
+    };
+    let ((), log, ()) = tokio::join!(rights, seal(ci, run, &job, end.attempt, place), remove_folder(ci, &id));
     // The receiver lives as long as the driver.
     let _ = out.send(Report::Closed { job: end.job, attempt: end.attempt, log }).await;
+}
+
+async fn take_rights(ci: &Ci, run: &RunId, job: &str) {
+    let key = JobGrant::key_of(run, job);
+    let (token, grant) = tokio::join!(ci.tokens.revoke_job(run, job), store::remove::<JobGrant>(&*ci.records, &key));
+    if let Err(error) = token {
+        tracing::error!(%error, "the token of a job could not be ended");
+    }
+    if let Err(error) = grant {
+        tracing::error!(%error, "the grant of a job could not be ended");
+    }
 }
 
 /// Removes everything of an attempt but its log.

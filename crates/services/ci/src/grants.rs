@@ -33,18 +33,38 @@ pub const SCOPES: [&str; 16] = [
 pub fn grant(run: &Run, github: &serde_json::Value, start: &JobStart, environment: Option<EnvironmentName>) -> JobGrant {
     let branch = github.pointer("/event/repository/default_branch").and_then(|it| it.as_str());
     let trusted = start.trust.is_trusted();
+    let mut facts = JobGrant::facts(github);
+    if let Some(name) = &start.environment {
+        // As the workflow has it: rules of others are written for that name.
+        facts.insert("environment".to_owned(), name.clone());
+    }
     JobGrant {
         run: run.id.clone(),
         job: start.job.to_string(),
         attempt: start.attempt,
         trust: if trusted { api::Trust::Own } else { api::Trust::Foreign },
+        outside: outside(github),
         permissions: permissions(&start.permissions),
-        github: JobGrant::facts(github),
+        github: facts,
         default_branch: branch.unwrap_or("main").to_owned(),
         environment,
-        job_workflow_ref: None,
-        job_workflow_sha: None,
+        job_workflow_ref: start.called.as_ref().map(|it| it.reference.clone()),
+        job_workflow_sha: start.called.as_ref().map(|it| it.commit.clone()),
         expires: store::now() + TOKEN_LIFETIME,
+    }
+}
+
+/// Why the code of the pull request that an event is about is not trusted, for runs of the base's own workflows.
+fn outside(github: &serde_json::Value) -> Option<String> {
+    let text = |pointer: &str| github.pointer(pointer).and_then(|it| it.as_str()).unwrap_or_default();
+    let own = text("/event/repository/full_name");
+    let fork = |head: &str| (!head.is_empty() && head != own).then(|| format!("it comes from the fork `{head}`"));
+    match text("/event_name") {
+        "pull_request_target" | "pull_request_review" | "pull_request_review_comment" => fork(text("/event/pull_request/head/repo/full_name")),
+        "workflow_run" => fork(text("/event/workflow_run/head_repository/full_name")),
+        // The event does not tell where the code comes from.
+        "issue_comment" => github.pointer("/event/issue/pull_request").map(|_| "anybody may have written it".to_owned()),
+        _ => None,
     }
 }
 
@@ -82,6 +102,21 @@ pub fn permissions(asked: &Permissions) -> BTreeMap<String, Permission> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_of_forks_is_known_by_the_event() {
+        let of = |name: &str, event: serde_json::Value| outside(&serde_json::json!({"event_name": name, "event": event}));
+        let pull = |from: &str| {
+            serde_json::json!({"repository": {"full_name": "acme/shop"}, "pull_request": {"head": {"repo": {"full_name": from}}}})
+        };
+        assert_eq!(of("pull_request_target", pull("eve/shop")).as_deref(), Some("it comes from the fork `eve/shop`"));
+        assert_eq!(of("pull_request_target", pull("acme/shop")), None);
+        assert_eq!(of("push", pull("eve/shop")), None);
+        let run = serde_json::json!({"repository": {"full_name": "acme/shop"}, "workflow_run": {"head_repository": {"full_name": "eve/shop"}}});
+        assert!(of("workflow_run", run).is_some());
+        assert!(of("issue_comment", serde_json::json!({"issue": {"pull_request": {}}})).is_some());
+        assert_eq!(of("issue_comment", serde_json::json!({"issue": {}})), None);
+    }
 
     #[test]
     fn naming_one_scope_takes_all_others_away() {

@@ -48,9 +48,13 @@ impl JobLog {
         if lines.is_empty() {
             return;
         }
-        for line in lines {
-            let reached = self.reached.entry(line.step).or_default();
-            *reached = (*reached).max(line.source_end_bytes);
+        // Lines of one step come together.
+        for lines in lines.chunk_by(|one, next| one.step == next.step) {
+            let furthest = lines.iter().map(|line| line.source_end_bytes).max().unwrap_or_default();
+            if let Some(line) = lines.first() {
+                let reached = self.reached.entry(line.step).or_default();
+                *reached = (*reached).max(furthest);
+            }
         }
         if let Err(error) = self.writer.append(lines).await {
             tracing::error!(%error, "lines of a log are lost");

@@ -23,9 +23,9 @@ use crate::{
     ending,
     grants::{self, TOKEN_LIFETIME},
     job_log::JobLog,
-    matchers,
+    matchers, output,
     place::{Debug, JobPlace, Layout, RunFacts, SET_UP, TOOLS},
-    secrets, set_up, spec, view,
+    secrets, set_up, spec, tests, view,
 };
 
 /// Labels of `runs-on` that mean this machine.
@@ -33,6 +33,11 @@ const LABELS: [&str; 5] = ["self-hosted", "linux", "x64", "arm64", "landfall"];
 
 /// The sandbox of one attempt at a job always has the same name.
 pub fn sandbox_id(run: &RunId, job: &JobKey, attempt: u32) -> SandboxId {
+    sandbox_name(run, &job.to_string(), attempt)
+}
+
+/// The same by the id of the job as records have it.
+pub fn sandbox_name(run: &RunId, job: &str, attempt: u32) -> SandboxId {
     let digest = Digest::of(format!("{run}/{job}/{attempt}").as_bytes());
     // Sixteen hex digits keep all jobs of a machine apart.
     format!("job-{}", digest.hex().chars().take(16).collect::<String>())
@@ -45,21 +50,40 @@ pub async fn start(ci: &Ci, run: &Run, github: &serde_json::Value, start: JobSta
     let (job, attempt) = (start.job.clone(), start.attempt);
     let event = match unsuitable(&start) {
         Some(reason) => Event::JobRefused { job, attempt, reason },
-        None => match open(ci, run, github, &start).await {
-            Ok(place) => {
-                let seen = place.place.clone();
-                // The receiver lives as long as the driver, here and below.
-                let _ = out.send(Report::Opened(job.clone(), Box::new(place))).await;
-                Event::JobStarted { job, attempt, place: seen }
+        None => match tests::claim(ci, run, &start).await {
+            tests::Claimed { reused: Some(tests::Reused { reason, outputs }), .. } => {
+                tell(ci, run, &start, &reason).await;
+                Event::JobReused { job, attempt, reason, outputs }
             }
-            Err(OpenError::Refused(reason)) => {
-                tell_refusal(ci, run, &start, &reason).await;
-                Event::JobRefused { job, attempt, reason }
-            }
-            Err(OpenError::Lost(reason)) => Event::JobLost { job, attempt, reason },
+            tests::Claimed { reused: None, told } => begin(ci, run, github, &start, told, out).await,
         },
     };
+    // The receiver lives as long as the driver, here and below.
     let _ = out.send(Report::Event(event)).await;
+}
+
+/// Makes the place of a job; what became of that.
+async fn begin(
+    ci: &Ci,
+    run: &Run,
+    github: &serde_json::Value,
+    start: &JobStart,
+    told: Vec<String>,
+    out: &mpsc::Sender<Report>,
+) -> Event {
+    let (job, attempt) = (start.job.clone(), start.attempt);
+    match open(ci, run, github, start, told).await {
+        Ok(place) => {
+            let seen = place.place.clone();
+            let _ = out.send(Report::Opened(job.clone(), Box::new(place))).await;
+            Event::JobStarted { job, attempt, place: seen }
+        }
+        Err(OpenError::Refused(reason)) => {
+            tell(ci, run, start, &format!("##[error]{reason}")).await;
+            Event::JobRefused { job, attempt, reason }
+        }
+        Err(OpenError::Lost(reason)) => Event::JobLost { job, attempt, reason },
+    }
 }
 
 /// Why no runner here fits the labels of a job.
@@ -72,10 +96,11 @@ fn unsuitable(start: &JobStart) -> Option<String> {
     Some(format!("no runner here has the label `{wrong}`; use `ubuntu-latest` or `self-hosted`"))
 }
 
-async fn tell_refusal(ci: &Ci, run: &Run, start: &JobStart, reason: &str) {
+/// Says something in the log of a job that has no place.
+async fn tell(ci: &Ci, run: &Run, start: &JobStart, text: &str) {
     let name = LogName::new(&run.id, &start.job.to_string());
     if let Ok(mut log) = JobLog::open(&ci.logs, &name, start.attempt).await {
-        log.say(SET_UP, [format!("##[error]{reason}")]).await;
+        log.say(SET_UP, [text.to_owned()]).await;
     }
 }
 
@@ -85,7 +110,13 @@ pub enum OpenError {
     Lost(String),
 }
 
-async fn open(ci: &Ci, run: &Run, github: &serde_json::Value, start: &JobStart) -> Result<JobPlace, OpenError> {
+async fn open(
+    ci: &Ci,
+    run: &Run,
+    github: &serde_json::Value,
+    start: &JobStart,
+    mut told: Vec<String>,
+) -> Result<JobPlace, OpenError> {
     let id = sandbox_id(&run.id, &start.job, start.attempt);
     let lost = |what: &str, error: &dyn std::fmt::Display| OpenError::Lost(format!("{what}: {error}"));
     let folder = ci.config.folder.join(id.to_string());
@@ -95,16 +126,21 @@ async fn open(ci: &Ci, run: &Run, github: &serde_json::Value, start: &JobStart) 
     }
     let environment = start.environment.as_deref().map(view::environment);
     let principal = principal(run, &start.job, environment.as_ref());
-    let token = ci.tokens.issue(principal, TOKEN_LIFETIME).await.map_err(|e| lost("no token", &e))?;
     let grant = grants::grant(run, github, start, environment.clone());
-    store::put(&*ci.records, &grant).await.map_err(|e| lost("no grant", &e))?;
+    // Written together, they cost one sync of the disk.
+    let issued = async { ci.tokens.issue(principal, TOKEN_LIFETIME).await.map_err(|e| lost("no token", &e)) };
+    let granted = async { store::put(&*ci.records, &grant).await.map_err(|e| lost("no grant", &e)) };
+    let (token, _) = tokio::try_join!(issued, granted)?;
     lay_out(ci, run, &folder, &token).map_err(|e| lost("no folder", &e))?;
     // Steps that outlive this server still print this token, when the next one has another.
     keep_mask(&folder, token.reveal()).map_err(|e| lost("no folder", &e))?;
+    match tests::prepare_failed(ci, run, &start.job, start.attempt, &folder).await {
+        Ok(line) => told.extend(line),
+        Err(error) => told.push(format!("##[warning]The tests that failed before cannot be told, so all run: {error}")),
+    }
     let containers = containers::prepare(ci, &id, &folder, start).await?;
     let found = Found { key: start.job.clone(), attempt: start.attempt, sandbox: id, folder, grant, kept: containers.kept() };
     let place = attach(ci, run, found, token).await.map_err(|e| lost("no log", &e))?;
-    set_up::tell_start(ci, &place, start).await;
     let started = async {
         containers.start(ci, &place).await?;
         let spec = match containers.job() {
@@ -117,8 +153,20 @@ async fn open(ci: &Ci, run: &Run, github: &serde_json::Value, start: &JobStart) 
         }
         Ok(())
     };
-    match started.await {
-        Ok(()) => Ok(place),
+    let started = if start.container.is_none() && start.services.is_empty() {
+        tokio::join!(set_up::tell_start(ci, &place, start), started).1
+    } else {
+        // Containers have something to say themselves, after this.
+        set_up::tell_start(ci, &place, start).await;
+        started.await
+    };
+    match started {
+        Ok(()) => {
+            if !told.is_empty() {
+                output::say(&place, SET_UP, told).await;
+            }
+            Ok(place)
+        }
         Err(error) => {
             containers::tell_logs(ci, &place, SET_UP).await;
             Err(error)
@@ -169,13 +217,16 @@ async fn attach(ci: &Ci, run: &Run, found: Found, token: identity::Secret) -> Re
         clone_url: ci.clone_url(&run.id.project),
     };
     let layout = layout(run, &kept);
+    let mut seen = seen(ci, &layout, &kept);
+    seen.env.extend(tests::variables(&folder, &layout.temp));
     let companion = kept.in_image.then(|| containers::companion(&sandbox));
+    let vars = secrets::variables_of_environment(ci, &grant).await;
     Ok(JobPlace {
         sandbox,
         companion,
         key,
         attempt,
-        place: seen(ci, &layout, &kept),
+        place: Place { vars, ..seen },
         kept: Arc::new(kept),
         actions: layout.actions,
         of_environment,
@@ -185,6 +236,7 @@ async fn attach(ci: &Ci, run: &Run, found: Found, token: identity::Secret) -> Re
         log: Arc::new(Mutex::new(log)),
         run: Arc::new(facts),
         grant: Arc::new(grant),
+        insides: ci.mounted.as_ref().map(|it| it.insides()),
         matchers: matchers::read(&folder),
         debug: if debug { Debug::Shown } else { Debug::Hidden },
         folder,
@@ -220,6 +272,7 @@ fn seen(ci: &Ci, layout: &Layout, kept: &Kept) -> Place {
         env,
         container: kept.container.clone(),
         services: kept.services.clone(),
+        vars: Vec::new(),
     }
 }
 

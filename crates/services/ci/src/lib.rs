@@ -7,6 +7,7 @@
 mod actions;
 mod approvals;
 mod beneath;
+mod caches;
 mod calls;
 mod containers;
 mod docker_step;
@@ -25,10 +26,13 @@ mod output;
 mod place;
 mod process;
 mod routes;
+mod saved;
 mod secrets;
 mod set_up;
 mod spec;
 mod steps;
+mod tests;
+mod trust;
 mod view;
 
 use std::{path::PathBuf, pin::Pin, sync::Arc};
@@ -42,10 +46,12 @@ use sandbox::Sandbox;
 use store::{Blobs, Logs, Records};
 
 pub use actions::ActionSources;
+pub use caches::MountedCaches;
 pub use containers::JobNetworks;
 pub use drive::CiError;
 pub use hash_files::hash_files;
 pub use intake::{IntakeError, LocalEvent, Started};
+pub use trust::refuse_untrusted;
 pub use native::{PROGRAM as ACTION_PROGRAM, main_if_asked as native_main_if_asked, repositories as native_actions};
 
 /// A job may start this many processes at once: enough for any build, too few for a fork bomb.
@@ -65,6 +71,7 @@ pub struct Ci {
     actions: actions::Actions,
     forwarders: Arc<containers::AllForwarders>,
     numbers: Arc<intake::Numbers>,
+    mounted: Option<Arc<MountedCaches>>,
 }
 
 /// Where the service keeps what it knows.
@@ -138,7 +145,15 @@ impl Ci {
             actions,
             forwarders: Arc::default(),
             numbers: Arc::default(),
+            mounted: None,
         }
+    }
+
+    /// Lets `actions/cache` mount what it restores.
+    #[must_use]
+    pub fn with_mounted_caches(mut self, mounted: MountedCaches) -> Self {
+        self.mounted = Some(Arc::new(mounted));
+        self
     }
 
     /// The service's own routes below `/landfall/v1`.

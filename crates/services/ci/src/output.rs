@@ -1,7 +1,11 @@
 //! Reads what a step prints: commands are obeyed, secrets masked, lines kept in the job's log.
 
-use std::time::Duration;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
+use names::Timestamp;
 use sandbox::{
     Attached, Exit,
     log::{Followed, Stream},
@@ -18,7 +22,8 @@ use crate::{
     place::{Debug, JobPlace},
 };
 
-/// Lines wait at most this long for company: a person notices a tenth of a second, a disk fewer writes.
+/// Lines that come soon after others wait at most this long for company: a person notices a tenth of a
+/// second, a disk fewer writes. The first after a pause does not wait.
 const FLUSH: Duration = Duration::from_millis(15);
 
 /// More lines than this are written at once.
@@ -64,6 +69,8 @@ pub async fn read(
         error: None,
         echo: false,
         batch: Vec::new(),
+        flushed: None,
+        time: (String::new(), store::now()),
     };
     let mut follow = attached.follow(0);
     let mut partial: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
@@ -74,7 +81,8 @@ pub async fn read(
             lines.flush().await;
             continue;
         } else {
-            match tokio::time::timeout(FLUSH, follow.next()).await {
+            let wait = FLUSH.saturating_sub(lines.flushed.map_or(FLUSH, |at| at.elapsed()));
+            match tokio::time::timeout(wait, follow.next()).await {
                 Ok(next) => next,
                 Err(_) => {
                     lines.flush().await;
@@ -134,6 +142,10 @@ struct Lines<'a> {
     /// Whether commands that are obeyed are shown, too.
     echo: bool,
     batch: Vec<LogLine>,
+    /// When lines were last written.
+    flushed: Option<Instant>,
+    /// The last time that was read, as text and as such: lines that came together have the same.
+    time: (String, Timestamp),
 }
 
 impl Lines<'_> {
@@ -147,8 +159,12 @@ impl Lines<'_> {
             Stream::Stdout => OutputStream::Stdout,
             Stream::Stderr => OutputStream::Stderr,
         };
+        if self.time.0 != line.time {
+            self.time = (line.time.clone(), line.time.parse().unwrap_or_else(|_| store::now()));
+        }
+        let at = self.time.1;
         self.batch.push(LogLine {
-            at: line.time.parse().unwrap_or_else(|_| store::now()),
+            at,
             attempt: self.place.attempt,
             step: self.step,
             stream,
@@ -158,20 +174,20 @@ impl Lines<'_> {
     }
 
     /// Obeys the command that a line may be, and tells what the log shows of it.
-    async fn meaning(&mut self, text: &str, out: &mpsc::Sender<Report>) -> Option<String> {
-        let echoed = self.echo.then(|| text.to_owned());
+    async fn meaning<'t>(&mut self, text: &'t str, out: &mpsc::Sender<Report>) -> Option<Cow<'t, str>> {
+        let echoed = self.echo.then_some(Cow::Borrowed(text));
         match self.reader.read(text) {
             command::Line::Text | command::Line::ResumeCommands | command::Line::Ignored { .. } => {
                 if let Some(problem) = matchers::scan(self.place, text) {
                     let shown = format!("##[{}]{}", level(problem.annotation.level), problem.shown);
                     self.annotate(problem.annotation);
-                    return Some(shown);
+                    return Some(shown.into());
                 }
-                Some(text.to_owned())
+                Some(text.into())
             }
             command::Line::AddMask(value) => {
                 self.mask(value, out).await;
-                self.echo.then(|| "::add-mask::***".to_owned())
+                self.echo.then_some("::add-mask::***".into())
             }
             command::Line::StopCommands { token } => {
                 // A short token would hide half of the log.
@@ -191,7 +207,7 @@ impl Lines<'_> {
             command::Line::Disabled { command } => {
                 let why = format!("the command `{command}` is disabled; write to $GITHUB_ENV or $GITHUB_PATH");
                 self.error = Some(why.clone());
-                Some(format!("##[error]{why}"))
+                Some(format!("##[error]{why}").into())
             }
             command::Line::SetEnv { name, value } => {
                 self.env.push((name, value));
@@ -203,15 +219,15 @@ impl Lines<'_> {
             }
             command::Line::AddMatcher(path) => {
                 let told = matchers::add(self.place, &path);
-                (!told.starts_with("##[debug]") || self.place.debug == Debug::Shown).then_some(told)
+                (!told.starts_with("##[debug]") || self.place.debug == Debug::Shown).then_some(told.into())
             }
-            command::Line::RemoveMatcher(which) => matchers::remove(self.place, &which),
+            command::Line::RemoveMatcher(which) => matchers::remove(self.place, &which).map(Cow::Owned),
             command::Line::Wrong(why) => {
                 self.error = Some(why.clone());
-                Some(format!("##[error]{why}"))
+                Some(format!("##[error]{why}").into())
             }
             command::Line::Debug(message) => {
-                (self.place.debug == Debug::Shown).then(|| format!("##[debug]{message}"))
+                (self.place.debug == Debug::Shown).then(|| format!("##[debug]{message}").into())
             }
             command::Line::Echo { on } => {
                 self.echo = on;
@@ -220,11 +236,11 @@ impl Lines<'_> {
             command::Line::Annotation(annotation) => {
                 let told = told(&annotation);
                 self.annotate(annotation);
-                Some(told)
+                Some(told.into())
             }
-            command::Line::Group(title) => Some(format!("##[group]{title}")),
-            command::Line::EndGroup => Some("##[endgroup]".to_owned()),
-            command::Line::Invalid(why) => Some(format!("##[warning]{why}")),
+            command::Line::Group(title) => Some(format!("##[group]{title}").into()),
+            command::Line::EndGroup => Some("##[endgroup]".into()),
+            command::Line::Invalid(why) => Some(format!("##[warning]{why}").into()),
         }
     }
 
@@ -248,8 +264,9 @@ impl Lines<'_> {
     }
 
     async fn flush(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        self.place.log.lock().await.append(&batch).await;
+        self.place.log.lock().await.append(&self.batch).await;
+        self.batch.clear();
+        self.flushed = Some(Instant::now());
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use api::JobGrant;
 use names::RunId;
-use sandbox::SandboxId;
+use sandbox::{Insides, SandboxId};
 use tokio::sync::Mutex;
 use workflow::{JobKey, Masker, Place, Secrets};
 
@@ -45,6 +45,8 @@ pub struct JobPlace {
     /// What steps must know of their run.
     pub run: Arc<RunFacts>,
     pub grant: Arc<JobGrant>,
+    /// The way to files that only the job sees.
+    pub insides: Option<Arc<dyn Insides>>,
     /// Problem matchers that steps added.
     pub matchers: matchers::Shared,
     /// Whether `::debug::` lines are shown.

@@ -38,15 +38,18 @@ pub fn router(ci: Ci) -> Router {
         .route(&format!("{project}/hook"), put(values::set_hook))
         .route(&format!("{project}/hook"), delete(values::remove_hook))
         .route("/landfall/v1/hooks/{project}", post(runs::hook))
+        .merge(crate::caches::routes())
+        .merge(crate::trust::routes())
+        .merge(crate::tests::router())
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(ci)
 }
 
 /// Who asks, as the middleware found out.
-type Asker = Option<Extension<Principal>>;
+pub(crate) type Asker = Option<Extension<Principal>>;
 
 /// The principal, if it may do this; else the answer.
-fn allowed(asker: Asker, action: &Action<'_>) -> Result<Principal, Box<Response>> {
+pub(crate) fn allowed(asker: Asker, action: &Action<'_>) -> Result<Principal, Box<Response>> {
     let Some(Extension(principal)) = asker else { return Err(Box::new(identity::basic_challenge())) };
     match access::check(&principal, action) {
         Ok(()) => Ok(principal),
@@ -54,7 +57,7 @@ fn allowed(asker: Asker, action: &Action<'_>) -> Result<Principal, Box<Response>
     }
 }
 
-fn refuse(status: StatusCode, error: impl std::fmt::Display) -> Response {
+pub(crate) fn refuse(status: StatusCode, error: impl std::fmt::Display) -> Response {
     (status, Json(json!({"error": error.to_string()}))).into_response()
 }
 

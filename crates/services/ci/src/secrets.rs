@@ -109,6 +109,18 @@ pub async fn variables(ci: &Ci, project: &ProjectName) -> Result<Value, TypedErr
     Ok(Value::Object(own.map(|variable| (variable.name, Value::from(variable.value))).collect::<Map<_, _>>()))
 }
 
+/// The variables of a job's environment.
+pub async fn variables_of_environment(ci: &Ci, grant: &JobGrant) -> Vec<(String, String)> {
+    let Some(environment) = &grant.environment else { return Vec::new() };
+    match store::list::<ProjectVariable>(&*ci.records, &format!("{}/{environment}/", grant.project())).await {
+        Ok(stored) => stored.into_iter().map(|variable| (variable.name, variable.value)).collect(),
+        Err(error) => {
+            tracing::error!(%error, "the variables of an environment could not be read");
+            Vec::new()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,7 +31,7 @@ pub async fn tell_start(ci: &Ci, place: &JobPlace, start: &JobStart) {
 }
 
 /// The name of the system, as it calls itself.
-fn machine() -> String {
+pub fn machine() -> String {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
     name.unwrap_or("Linux").trim_matches('"').to_owned()

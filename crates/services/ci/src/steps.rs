@@ -15,6 +15,8 @@ use crate::{
     output,
     place::JobPlace,
     process::{self, Where},
+    tests,
+    trust,
 };
 
 /// The number of the signal that nothing survives.
@@ -45,6 +47,9 @@ struct Note {
     /// Whether it may change the environment by printing.
     #[serde(default)]
     unsecure: bool,
+    /// Where its test reports lie.
+    #[serde(default)]
+    tests: String,
 }
 
 fn process_name(step: &StepKey) -> ProcessName {
@@ -66,16 +71,16 @@ fn read_note(place: &JobPlace, step: &StepKey) -> Option<Note> {
 }
 
 /// Where the process of a step is, once it was noted.
-fn found(place: &JobPlace, step: &StepKey) -> (SandboxId, ProcessName) {
-    let note = read_note(place, step).unwrap_or_default();
-    (note.sandbox.unwrap_or_else(|| place.sandbox.clone()), note.process.unwrap_or_else(|| process_name(step)))
+fn found(place: &JobPlace, step: &StepKey, note: &Note) -> (SandboxId, ProcessName) {
+    let sandbox = note.sandbox.clone().unwrap_or_else(|| place.sandbox.clone());
+    (sandbox, note.process.clone().unwrap_or_else(|| process_name(step)))
 }
 
 /// Starts a step and follows it to its end.
 pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Sender<Report>) {
     let step = start.step.clone();
     match begin(ci, place, &start).await {
-        Ok(begun) => follow(ci, place, &step, begun, out).await,
+        Ok((begun, note)) => follow(ci, place, &step, begun, note, out).await,
         Err(NotBegun::Lost(reason)) => lost(&step, &reason, out).await,
         Err(NotBegun::Failed(reason)) => {
             output::say(place, section(&step), [format!("##[error]{reason}")]).await;
@@ -89,7 +94,8 @@ pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Send
 
 /// Follows a step that was started before the server was.
 pub async fn adopt(ci: &Ci, place: &JobPlace, step: StepKey, out: &mpsc::Sender<Report>) {
-    follow(ci, place, &step, Begun::Before, out).await;
+    let note = read_note(place, &step).unwrap_or_default();
+    follow(ci, place, &step, Begun::Before, note, out).await;
 }
 
 /// Who started the process of a step.
@@ -127,20 +133,22 @@ impl From<sandbox::Error> for NotBegun {
 }
 
 /// Writes the step's files and starts its process, unless an earlier server did.
-async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Begun, NotBegun> {
+async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(Begun, Note), NotBegun> {
     let path = note_path(place, &start.step);
     // Writing the files again would empty those that the process has filled.
-    if path.exists() {
-        let (sandbox, process) = found(place, &start.step);
+    if let Some(note) = read_note(place, &start.step) {
+        let (sandbox, process) = found(place, &start.step, &note);
         if ci.sandbox.attach(&sandbox, &process).await.is_ok() {
-            return Ok(Begun::Before);
+            return Ok((Begun::Before, note));
         }
     }
+    let mut writer = beneath::Writer::default();
     for file in &start.files {
         let (root, rest) = place
             .on_host(&file.path)
             .ok_or_else(|| format!("`{}` lies outside the job's folders", file.path))?;
-        beneath::write(&root, &rest, file.text.as_bytes())
+        writer
+            .write(&root, &rest, file.text.as_bytes())
             .map_err(|error| format!("`{}` cannot be written: {error}", file.path))?;
     }
     output::say(place, section(&start.step), process::headline(start)).await;
@@ -154,17 +162,19 @@ async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Begun, No
     let name = start.name.clone();
     let pairs = start.env.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let unsecure = Unsecure::of(pairs) == Unsecure::Allowed;
-    let note = Note { env, output, path: path_file, state, summary, name, sandbox, process, unsecure };
+    let note = Note { env, output, path: path_file, state, summary, name, sandbox, process, unsecure, tests: tests::wanted(start) };
     write_note(&path, &note).map_err(|error| format!("the step cannot be noted: {error}"))?;
     let name = process_name(&start.step);
     let started = match what {
         Where::Job(process) => ci.sandbox.exec(&place.sandbox, &name, &process).await.map(drop),
         Where::Own(process) => ci.sandbox.exec(place.own_sandbox(), &name, &process).await.map(drop),
-        Where::Image(container) => return docker_step::start(ci, place, start, &container).await.map(|()| Begun::Here),
+        Where::Image(container) => {
+            return docker_step::start(ci, place, start, &container).await.map(|()| (Begun::Here, note));
+        }
     };
     match started {
-        Ok(()) => Ok(Begun::Here),
-        Err(sandbox::Error::ProcessExists(..)) => Ok(Begun::Before),
+        Ok(()) => Ok((Begun::Here, note)),
+        Err(sandbox::Error::ProcessExists(..)) => Ok((Begun::Before, note)),
         Err(error) => Err(error.into()),
     }
 }
@@ -174,14 +184,13 @@ fn write_note(path: &Path, note: &Note) -> io::Result<()> {
 }
 
 /// Reads the output of a step until it ends, then tells what it left.
-async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, out: &mpsc::Sender<Report>) {
+async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, note: Note, out: &mpsc::Sender<Report>) {
     let _ = out.send(Report::Event(Event::StepStarted { step: step.clone() })).await;
-    let (sandbox, process) = found(place, step);
+    let (sandbox, process) = found(place, step, &note);
     let attached = match ci.sandbox.attach(&sandbox, &process).await {
         Ok(attached) => attached,
         Err(error) => return lost(step, &error.to_string(), out).await,
     };
-    let note = read_note(place, step).unwrap_or_default();
     let unsecure = if note.unsecure { Unsecure::Allowed } else { Unsecure::Refused };
     let told = match output::read(place, section(step), unsecure, attached, out).await {
         Ok(told) => told,
@@ -224,9 +233,12 @@ async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, out: &m
         output::say(place, section(step), [text]).await;
     }
     summarise(ci, place, step, &note.summary, out).await;
+    tests::after_step(ci, place, step, &note.tests, &mut report).await;
     if note.sandbox.as_ref().is_some_and(|it| it != place.own_sandbox()) {
         docker_step::remove(ci, &sandbox).await;
     }
+    // Before the next step is thought of, which must not get what this one lost.
+    trust::look(ci, place, step, out).await;
     let step = step.clone();
     let _ = out.send(Report::Event(Event::StepFinished { step, report })).await;
 }
@@ -262,7 +274,8 @@ pub async fn stop(ci: &Ci, place: &JobPlace, step: StepKey, why: StopReason, out
         StopReason::JobTimeout => "##[error]The job has exceeded its maximum execution time.",
     };
     output::say(place, section(&step), [text.to_owned()]).await;
-    let (sandbox, process) = found(place, &step);
+    let note = read_note(place, &step).unwrap_or_default();
+    let (sandbox, process) = found(place, &step, &note);
     let [interrupt, terminate] = workflow::Run::STOP_LADDER;
     // Nothing outlives the last signal.
     let ladder = [(Signal::INT, interrupt), (Signal::TERM, terminate), (Signal::KILL, Duration::from_secs(1))];

@@ -4,6 +4,7 @@
 //! The answer to a push is held back until its [`api::Push`] records are
 //! durable; then the pusher sees the progress of what it started.
 
+mod guard;
 mod orphans;
 mod pkt_line;
 mod progress;

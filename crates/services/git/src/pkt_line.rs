@@ -75,6 +75,11 @@ pub fn push_head(mut bytes: &[u8]) -> Option<PushHead> {
     Some(head)
 }
 
+/// The lines of a request that is all there, without the marks between them.
+pub fn lines(mut bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    std::iter::from_fn(move || next(&mut bytes)).flatten()
+}
+
 /// The next line; the inner `None` is a flush, the outer one a line that is not all there.
 fn next(bytes: &mut &[u8]) -> Option<Option<Vec<u8>>> {
     let length = std::str::from_utf8(bytes.get(..4)?).ok()?;

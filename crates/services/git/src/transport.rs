@@ -3,6 +3,7 @@
 use std::{io, process::Stdio, sync::Arc};
 
 use access::{Action, Principal};
+use api::{JobGrant, Permission};
 use axum::{
     Extension,
     body::Body,
@@ -22,7 +23,7 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use crate::{Git, orphans, pkt_line, progress, pushes};
+use crate::{Git, guard, orphans, pkt_line, progress, pushes};
 
 /// The commands of a push are read up to this size; a push of ten thousand refs fits.
 const HEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -96,9 +97,14 @@ async fn open(
     let Extension(principal) = principal.ok_or(Refusal::NoPrincipal)?;
     let name = name.strip_suffix(".git").unwrap_or(name);
     let project: ProjectName = name.parse().map_err(Refusal::BadName)?;
-    let action = match service {
-        Service::UploadPack => Action::ReadRepository(&project),
-        Service::ReceivePack => Action::WriteRepository(&project),
+    let action = match (service, &principal) {
+        (Service::UploadPack, _) => Action::ReadRepository(&project),
+        (Service::ReceivePack, Principal::Job { run, job, .. }) => {
+            let key = JobGrant::key_of(run, job);
+            let grant = store::find::<JobGrant>(&*git.records, &key).await.map_err(Refusal::failed)?;
+            Action::PushFromJob { project: &project, contents: contents(grant.as_ref()) }
+        }
+        (Service::ReceivePack, _) => Action::WriteRepository(&project),
     };
     access::check(&principal, &action).map_err(Refusal::Denied)?;
     let repository = match service {
@@ -108,6 +114,14 @@ async fn open(
         }
     };
     Ok((project, repository, principal))
+}
+
+fn contents(grant: Option<&JobGrant>) -> access::Contents {
+    match grant {
+        Some(grant) if grant.may("contents", Permission::Write) => access::Contents::Write,
+        Some(grant) if grant.trust == api::Trust::Foreign => access::Contents::Untrusted,
+        Some(_) | None => access::Contents::Read,
+    }
 }
 
 fn spawn(repository: &Repository, service: Service, headers: &HeaderMap, advertise: bool) -> Result<Child, Refusal> {
@@ -180,13 +194,16 @@ pub async fn upload_pack(
 ) -> Response {
     let answered = async {
         let service = Service::UploadPack;
-        let (_, repository, _) = open(&git, principal, &name, service).await?;
+        let (_, repository, principal) = open(&git, principal, &name, service).await?;
+        let mut request = request_bytes(&headers, body);
+        if let Some(grant) = guard::guarded(&*git.records, &principal).await.map_err(Refusal::failed)? {
+            request = guard::watch(&*git.records, &repository, &grant, request).await.map_err(Refusal::failed)?;
+        }
         let mut child = spawn(&repository, service, &headers, false)?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
             return Err(Refusal::failed("git has no pipes"));
         };
-        let mut request = request_bytes(&headers, body);
         tokio::spawn(async move {
             // A client that goes away ends the fetch; git sees the closed pipe.
             let _ = tokio::io::copy(&mut request, &mut stdin).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{CacheContent, CacheEntry, JobGrant};
+use api::{CacheEntry, JobGrant};
 use axum::{
     body::Body,
     extract::{Path, Request, State},
@@ -69,9 +69,9 @@ async fn find(toolkit: &Toolkit, grant: &JobGrant, query: &Query) -> Result<Resp
     let keys: Vec<String> = query.get("keys").split(',').map(|key| key.trim().to_owned()).collect();
     let now = store::now();
     let found = toolkit.caches.find(grant.project(), &Reach::of(grant), &keys, query.get("version"), now).await?;
-    let Some(CacheEntry { content: CacheContent::Archive { digest }, key, scope, version, created, .. }) = found else {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    };
+    let Some(found) = found else { return Ok(StatusCode::NO_CONTENT.into_response()) };
+    let digest = toolkit.caches.archive(&found).await?;
+    let CacheEntry { key, scope, version, created, .. } = found;
     let answer = json!({
         "archiveLocation": blobs::cache_address(toolkit, digest, now),
         "cacheKey": key, "scope": scope, "cacheVersion": version, "creationTime": created,

@@ -60,15 +60,14 @@ pub async fn find(toolkit: &Toolkit, grant: &JobGrant, call: Find) -> Result<Val
     let keys: Vec<String> = [call.key].into_iter().chain(call.restore_keys).collect();
     let now = store::now();
     let found = toolkit.caches.find(grant.project(), &Reach::of(grant), &keys, &call.version, now).await?;
-    match found.as_ref().map(|entry| (entry, &entry.content)) {
-        Some((entry, CacheContent::Archive { digest })) => Ok(json!({
-            "ok": true,
-            "signed_download_url": blobs::cache_address(toolkit, *digest, now),
-            "matched_key": entry.key,
-        })),
-        // Trees have versions of their own, which these clients never ask for.
-        Some((_, CacheContent::Trees { .. } | CacheContent::Reserved { .. })) | None => Ok(json!({ "ok": false })),
-    }
+    let Some(entry) = found else { return Ok(json!({ "ok": false })) };
+    // What Landfall's own action saved as trees is packed for others.
+    let digest = toolkit.caches.archive(&entry).await?;
+    Ok(json!({
+        "ok": true,
+        "signed_download_url": blobs::cache_address(toolkit, digest, now),
+        "matched_key": entry.key,
+    }))
 }
 
 /// Gives a reserved entry the bytes of its upload; both protocols end here.

@@ -133,6 +133,7 @@ mod tests {
             job: "build".to_owned(),
             attempt: 2,
             trust: Trust::Own,
+            outside: None,
             permissions: [("id-token".to_owned(), Permission::Write)].into(),
             github: [("ref".to_owned(), "refs/heads/x".to_owned())].into(),
             default_branch: "main".to_owned(),

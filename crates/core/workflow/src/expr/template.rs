@@ -1,5 +1,7 @@
 //! Text with expressions in it: `app-${{ github.sha }}`.
 
+use std::ops::Range;
+
 use super::{
     EvalError, Expression, ParseError, Scope, Value,
     eval::within_limit,
@@ -15,7 +17,8 @@ pub struct Template {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
-    Text(String),
+    /// A range of the source.
+    Text(Range<usize>),
     /// With the byte offset of the text after `${{`.
     Expression(Expression, usize),
 }
@@ -58,11 +61,14 @@ impl Template {
     }
 
     /// A text without expressions, whatever stands in it.
-    pub fn literal(text: &str) -> Self {
-        Self {
-            source: text.to_owned(),
-            parts: vec![Part::Text(text.to_owned())],
-        }
+    pub fn literal(text: impl Into<String>) -> Self {
+        let source = text.into();
+        let parts = vec![Part::Text(0..source.len())];
+        Self { source, parts }
+    }
+
+    fn text(&self, range: &Range<usize>) -> &str {
+        self.source.get(range.clone()).unwrap_or_default()
     }
 
     pub fn source(&self) -> &str {
@@ -95,8 +101,10 @@ impl Template {
 
     /// The single expression when there is nothing but it and blanks.
     pub fn into_expression(self) -> Option<Expression> {
-        let blank = |it: &Part| matches!(it, Part::Text(text) if text.trim().is_empty());
-        let mut rest = self.parts.into_iter().filter(|it| !blank(it));
+        let Self { source, parts } = self;
+        let text = |range: &Range<usize>| source.get(range.clone()).unwrap_or_default();
+        let blank = |it: &Part| matches!(it, Part::Text(range) if text(range).trim().is_empty());
+        let mut rest = parts.into_iter().filter(|it| !blank(it));
         match (rest.next(), rest.next()) {
             (Some(Part::Expression(expression, _)), None) => Some(expression),
             _ => None,
@@ -111,7 +119,7 @@ impl Template {
         let mut out = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(text) => out.push_str(text),
+                Part::Text(range) => out.push_str(self.text(range)),
                 Part::Expression(expression, _) => {
                     out.push_str(&expression.evaluate(scope)?.to_text())
                 }
@@ -138,9 +146,9 @@ impl Iterator for Parts<'_> {
         let rest = self.source.get(self.at..).filter(|it| !it.is_empty())?;
         let open = rest.find("${{");
         if open != Some(0) {
-            let text = rest.get(..open.unwrap_or(rest.len())).unwrap_or(rest);
-            self.at += text.len();
-            return Some(Ok(Part::Text(text.to_owned())));
+            let start = self.at;
+            self.at += open.unwrap_or(rest.len());
+            return Some(Ok(Part::Text(start..self.at)));
         }
         let inner = self.at + 3;
         let Some(length) = close(self.source.get(inner..).unwrap_or_default()) else {

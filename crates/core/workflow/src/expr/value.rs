@@ -44,15 +44,25 @@ impl Object {
     }
 
     pub fn get(&self, name: &str) -> Option<&Value> {
-        let folded = fold_case(name);
-        let found = self.entries.iter().find(|(it, _)| {
-            **it == *name || (!self.exact && it.len() <= 4 * name.len() && fold_case(it) == folded)
-        });
+        let found = self
+            .entries
+            .iter()
+            .find(|(it, _)| **it == *name || (!self.exact && is_same_name(it, name)));
         found.map(|(_, value)| value)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.entries.iter().map(|(name, value)| (&**name, value))
+    }
+}
+
+/// Whether two names differ in case at most.
+fn is_same_name(one: &str, other: &str) -> bool {
+    match (one.is_ascii(), other.is_ascii()) {
+        (true, true) => one.eq_ignore_ascii_case(other),
+        (false, false) => fold_case(one) == fold_case(other),
+        // Folding never leads from plain ASCII to anything else, nor back.
+        (true, false) | (false, true) => false,
     }
 }
 

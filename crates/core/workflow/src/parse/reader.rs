@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     pub fn template(&mut self, node: &Node) -> Option<Template> {
         let text = node.text()?;
         if !text.contains("${{") {
-            return Some(Template::literal(&scalar_text(node)));
+            return Some(Template::literal(scalar_text(node)));
         }
         match self.templates.remove(&node.span.start) {
             // An alias is read again: its node was read where its anchor stands.

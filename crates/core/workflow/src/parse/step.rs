@@ -1,5 +1,7 @@
 //! Reads `steps`.
 
+use std::collections::{HashMap, HashSet};
+
 use yaml::{Node, NodeValue, Severity};
 
 use super::{
@@ -12,7 +14,9 @@ use crate::{Shell, Step, StepAction, Uses, expr::Template};
 #[derive(Default)]
 struct Ids {
     chosen: Vec<String>,
-    generated: Vec<String>,
+    generated: HashSet<String>,
+    /// What the last generated id for the same work ended with.
+    numbers: HashMap<String, usize>,
 }
 
 pub(super) fn steps(reader: &mut Reader<'_>, node: &Node) -> Vec<Step> {
@@ -60,16 +64,19 @@ impl Ids {
         };
         let fits = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
         let base = format!("__{}", what.replace(|it: char| !fits(it), "_"));
-        let numbered = (2..).map(|number| format!("_{number}"));
-        for suffix in std::iter::once(String::new()).chain(numbered) {
+        let last = self.numbers.entry(base.clone()).or_default();
+        loop {
+            *last += 1;
+            let suffix = match *last {
+                1 => String::new(),
+                number => format!("_{number}"),
+            };
             let kept = base.len().min(100 - suffix.len());
             let id = format!("{}{suffix}", base.get(..kept).unwrap_or(&base));
-            if !self.generated.contains(&id) {
-                self.generated.push(id.clone());
+            if self.generated.insert(id.clone()) {
                 return id;
             }
         }
-        base
     }
 
     fn has(&self, id: &str) -> bool {

@@ -7,6 +7,7 @@ mod job;
 mod normal;
 
 pub use job::{Fate, PlannedCall, PlannedJob, PlannedLeg};
+pub(crate) use normal::definition;
 pub use normal::{normal, shown};
 
 use serde_json::{Map, Value, json};

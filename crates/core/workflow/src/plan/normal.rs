@@ -80,6 +80,22 @@ pub fn normal(workflow: &Workflow) -> Value {
     out.done()
 }
 
+/// All that a file says about one of its jobs, without what only people see or what comes before it.
+pub(crate) fn definition(workflow: &Workflow, one: &Job) -> Value {
+    let mut out = Fields::default();
+    out.set_some("env", mapping(&workflow.env));
+    out.set_some("defaults", defaults(&workflow.defaults));
+    out.set_some("permissions", permissions(&workflow.permissions));
+    let mut fields = job(one);
+    if let Some(fields) = fields.as_object_mut() {
+        for name in ["name", "needs", "if", "concurrency"] {
+            fields.shift_remove(name);
+        }
+    }
+    out.set("job", fields);
+    out.done()
+}
+
 /// The fields of an object in order.
 #[derive(Default)]
 struct Fields(Map<String, Value>);

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
-    ContainerSpec, Credentials, Effect, Env, JobStart, Outside, Run, ServiceSpec, Trust,
+    CalledFile, ContainerSpec, Credentials, Effect, Env, JobStart, Outside, Run, ServiceSpec, Trust,
     Unbuildable,
     expand::{broken, labels},
 };
@@ -63,7 +63,7 @@ impl Run {
         };
         let environment = file.environment.as_ref().map(|it| it.evaluate(&scope));
         let environment = environment.transpose()?;
-        let trust = match (&self.state.start.trust, &state.distrusted) {
+        let trust = match (&self.state.ground.start.trust, &state.distrusted) {
             (Trust::Trusted, Some(reason)) => Trust::Untrusted {
                 reason: reason.clone(),
             },
@@ -79,10 +79,23 @@ impl Run {
             records_deployment: environment.is_some_and(|it| it.records_deployment),
             container,
             services,
+            called: self.called_file(job),
             permissions: self.permissions(job),
+            reuse: self.reuse_ask(job, leg),
             trust,
             timeout: Duration::from_secs(state.timeout_secs),
         })
+    }
+}
+
+impl Run {
+    fn called_file(&self, job: usize) -> Option<CalledFile> {
+        let frame = self.frame(job);
+        frame.caller?;
+        let (path, home) = (&self.file(job).path, &frame.home);
+        let path = path.trim_start_matches("./");
+        let reference = format!("{}/{path}@{}", home.repository, home.git_ref);
+        Some(CalledFile { reference, commit: home.commit.clone() })
     }
 }
 

@@ -95,7 +95,7 @@ impl Run {
         let frame = self
             .state
             .open_frame(&workflow, caller, loaded.home, Value::Object(inputs));
-        if self.files.len() < self.state.files.len() {
+        if self.files.len() < self.state.ground.files.len() {
             self.files.push(Arc::new(workflow));
         }
         self.work.learn(&self.files, &self.state);
@@ -133,7 +133,7 @@ impl Run {
         }
         let known =
             |it: &super::state::FileText| it.source == loaded.source && it.path == loaded.path;
-        if self.state.files.len() > CALLED_FILES_MAX && !self.state.files.iter().any(known) {
+        if self.state.ground.files.len() > CALLED_FILES_MAX && !self.state.ground.files.iter().any(known) {
             return Err(format!(
                 "the run calls more than {CALLED_FILES_MAX} workflow files"
             ));

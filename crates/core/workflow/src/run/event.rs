@@ -58,6 +58,13 @@ pub enum Event {
         attempt: u32,
         reason: String,
     },
+    /// An earlier job did the same with the same inputs: this one succeeds with its outputs and does not run.
+    JobReused {
+        job: JobKey,
+        attempt: u32,
+        reason: String,
+        outputs: Vec<(String, String)>,
+    },
     /// The sandbox or its executor died: the job starts again, or fails when it died too often.
     JobLost {
         job: JobKey,
@@ -147,6 +154,9 @@ pub struct Place {
     pub container: Option<ContainerPlace>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServicePlace>,
+    /// The variables of the job's environment, which hide those of the repository.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vars: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -66,7 +66,7 @@ impl Run {
         };
         // Only the run's own file has legs that somebody can name.
         if self.job_state(job).frame == 0 {
-            legs.retain(|leg| self.state.start.selection.takes_leg(&leg.values));
+            legs.retain(|leg| self.state.ground.start.selection.takes_leg(&leg.values));
         }
         let fail_fast = strategy.fail_fast.as_ref().map(|it| it.evaluate(&scope));
         let fail_fast = match fail_fast.transpose().map_err(broken("fail-fast"))? {

@@ -135,7 +135,7 @@ impl Run {
         let Some(environment) = state.environment.clone() else {
             return self.after_approval(job, leg);
         };
-        if let Trust::Untrusted { reason } = &self.state.start.trust {
+        if let Trust::Untrusted { reason } = &self.state.ground.start.trust {
             let problem = format!(
                 "it uses the environment `{environment}`, but the run is not trusted: {reason}"
             );

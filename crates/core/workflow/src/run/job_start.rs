@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use api::Conclusion;
 use serde::{Deserialize, Serialize};
 
-use super::{JobKey, step_start::Env};
+use super::{JobKey, ReuseAsk, step_start::Env};
 use crate::Permissions;
 
 /// A job that is to start, with every expression evaluated. Never store it: it holds secrets.
@@ -26,11 +26,23 @@ pub struct JobStart {
     pub container: Option<ContainerSpec>,
     /// In the order of the file.
     pub services: Vec<ServiceSpec>,
+    /// The file that holds the job, if another one calls it.
+    pub called: Option<CalledFile>,
     /// Already narrowed by callers and by trust.
     pub permissions: Permissions,
     pub trust: Trust,
+    /// There if the job names its inputs: what else decides what it does.
+    pub reuse: Option<ReuseAsk>,
     /// The run stops the job itself when this is over.
     pub timeout: Duration,
+}
+
+/// A reusable workflow, as identity tokens name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalledFile {
+    /// `owner/name/path@ref`
+    pub reference: String,
+    pub commit: String,
 }
 
 /// Whether secrets, writing tokens, caches and environments are within reach.

@@ -33,6 +33,7 @@ mod process_env;
 mod reason;
 mod reports;
 mod rerun;
+mod reuse;
 mod scope;
 mod selection;
 mod sequence;
@@ -42,6 +43,7 @@ mod state;
 mod step_start;
 mod step_state;
 mod steps;
+mod stored;
 mod view;
 mod work;
 
@@ -49,22 +51,24 @@ use std::{sync::Arc, time::Duration};
 
 use api::Conclusion;
 use names::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use effect::{Effect, GroupHolder, GroupRequest, InProgress, JobKey, StepKey, StopReason};
 pub use event::{
     ContainerPlace, Event, LoadedWorkflow, Place, ServicePlace, StepEnd, StepReport, WorkflowHome,
 };
-pub use job_start::{ContainerSpec, Credentials, JobEnd, JobStart, ServiceSpec, Trust};
+pub use job_start::{CalledFile, ContainerSpec, Credentials, JobEnd, JobStart, ServiceSpec, Trust};
 pub use outside::{Outside, Secrets};
 pub use reason::Reason;
 pub use rerun::{Rerun, RerunError};
+pub use reuse::{ReuseAsk, ReuseFacts};
 pub use selection::Selection;
 pub use step_start::{
     BuiltinStep, CommandStep, ContainerStep, Env, File, ImageSource, NodeStep, Phase,
     PreparedAction, StepFiles, StepStart, StepWork,
 };
+pub use stored::StoredGround;
 pub use view::{JobView, StepView};
 
 use crate::{Concurrency, Manifest, Workflow};
@@ -177,6 +181,12 @@ impl Run {
                 attempt,
                 reason,
             } => self.job_refused(&job, attempt, &reason),
+            Event::JobReused {
+                job,
+                attempt,
+                reason,
+                outputs,
+            } => self.job_reused(&job, attempt, &reason, outputs),
             Event::JobLost {
                 job,
                 attempt,
@@ -284,47 +294,4 @@ struct Unbuildable;
 /// A boolean key takes a boolean, or the text of one.
 fn is_true(value: &crate::expr::Value) -> bool {
     value.to_text().eq_ignore_ascii_case("true")
-}
-
-impl Serialize for Run {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.state.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Run {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
-        let state = State::deserialize(deserializer)?;
-        let files = state.files.iter().map(|file| {
-            let workflow = crate::parse::again(&file.source, &file.path)?;
-            Ok(Arc::new(workflow))
-        });
-        let files = files
-            .collect::<Result<Vec<_>, String>>()
-            .map_err(D::Error::custom)?;
-        let manifests = state.manifests.iter().map(|text| {
-            let manifest = prepare::read_manifest(text, "action.yml")?;
-            Ok(Arc::new(manifest))
-        });
-        let manifests = manifests
-            .collect::<Result<Vec<_>, String>>()
-            .map_err(D::Error::custom)?;
-        let sound = !state.frames.is_empty()
-            && state.frames.iter().all(|frame| {
-                let file = files.get(frame.file);
-                file.is_some_and(|it| it.jobs.len() == frame.count)
-                    && frame.first + frame.count <= state.jobs.len()
-            });
-        if !sound {
-            return Err(D::Error::custom("the workflow has other jobs than the run"));
-        }
-        let work = Work::of(&files, &state);
-        Ok(Self {
-            files,
-            manifests,
-            state,
-            work,
-        })
-    }
 }

@@ -19,7 +19,7 @@ impl Run {
             Some((caller, _)) => narrow(own, &self.permissions(caller)),
             None => own.clone(),
         };
-        if self.state.start.trust.is_trusted() {
+        if self.state.ground.start.trust.is_trusted() {
             narrowed
         } else {
             reading(&narrowed)

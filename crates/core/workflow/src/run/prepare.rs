@@ -182,13 +182,13 @@ impl Run {
             source: prepared.manifest,
             home: home_kind(&prepared.home),
         };
-        let known = self.state.manifests.iter().position(|it| *it == text);
+        let known = self.state.ground.manifests.iter().position(|it| *it == text);
         let manifest = match known {
             Some(known) => known,
             None => {
                 let manifest = read_manifest(&text, path)?;
                 self.manifests.push(Arc::new(manifest));
-                self.state.manifests.push(text);
+                self.state.ground.manifests.push(text);
                 self.manifests.len() - 1
             }
         };

@@ -66,7 +66,7 @@ impl Sight<'_> {
         // None of these may be changed by the workflow.
         env.set("GITHUB_ACTIONS", "true");
         let own = self.own_github();
-        let github = &self.run.state.start.github;
+        let github = &self.run.state.ground.start.github;
         for name in GITHUB_ENV {
             let value = own.get(*name).or_else(|| github.get(*name));
             let Some(value) = value.filter(|it| !it.is_null()) else {

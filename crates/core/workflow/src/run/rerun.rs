@@ -83,9 +83,9 @@ impl Run {
         self.state.given_finish = false;
         self.state.given_group = false;
         let attempt = self.state.run_attempt() + 1;
-        set_attempt(&mut self.state.start, attempt);
+        set_attempt(&mut self.state.ground.start, attempt);
         if *what == Rerun::All {
-            let start = self.state.start.clone();
+            let start = self.state.ground.start.clone();
             let first_attempt = self.state.first_attempt;
             let Some(file) = self.files.first().cloned() else {
                 return Ok(());

@@ -157,7 +157,7 @@ impl Run {
             vars,
             inputs,
             ..
-        } = &self.state.start;
+        } = &self.state.ground.start;
         let called = self
             .state
             .frames
@@ -237,7 +237,7 @@ impl Run {
         let secrets = self.own_secrets(job, leg, outside);
         let distrusted = |leg: &LegState| leg.distrusted.is_some();
         let legs = &self.job_state(job).legs;
-        if self.state.start.trust.is_trusted() && !legs.get(leg).is_some_and(distrusted) {
+        if self.state.ground.start.trust.is_trusted() && !legs.get(leg).is_some_and(distrusted) {
             return secrets;
         }
         Cow::Owned(secrets.only_token())

@@ -52,7 +52,7 @@ fn text(value: &Value) -> String {
 impl Run {
     /// Ends the jobs that nobody asked for.
     pub(super) fn leave_out(&mut self) {
-        let selection = self.state.start.selection.clone();
+        let selection = self.state.ground.start.selection.clone();
         let Some(file) = self.files.first().cloned() else {
             return;
         };

@@ -94,6 +94,9 @@ impl Sight<'_> {
                 .set_lazy("inputs", move || self.action_inputs(action));
         } else {
             scope.set_lazy("secrets", || self.secrets.to_json());
+            if let Some(place) = self.state().place.as_ref().filter(|it| !it.vars.is_empty()) {
+                scope.set_lazy("vars", || self.vars(&place.vars));
+            }
         }
         scope
             .set_lazy("github", || self.github())
@@ -103,6 +106,16 @@ impl Sight<'_> {
             .set_status(&self.status)
             .set_hash_files(&*self.hash);
         scope
+    }
+
+    /// The variables of the repository, hidden by those of the environment.
+    fn vars(&self, own: &[(String, String)]) -> Value {
+        let shared = self.run.state.ground.start.vars.as_object();
+        let is_own = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let shared = shared.into_iter().flatten().filter(|(name, _)| !is_own(name));
+        let shared = shared.map(|(name, value)| (name.clone(), value.clone()));
+        let own = own.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+        Value::Object(shared.chain(own).collect())
     }
 
     /// Everything with `env` as given.
@@ -190,7 +203,7 @@ impl Sight<'_> {
 
     /// The `github` context as the step sees it.
     pub fn github(&self) -> Value {
-        let mut github = self.run.state.start.github.clone();
+        let mut github = self.run.state.ground.start.github.clone();
         if let Value::Object(map) = &mut github {
             map.extend(self.own_github());
             if let Some(token) = self.secrets.get(super::outside::TOKEN) {
@@ -332,7 +345,7 @@ impl Sight<'_> {
     /// Whether `::debug::` lines are shown.
     pub fn debugs(&self) -> bool {
         const SWITCH: &str = "ACTIONS_STEP_DEBUG";
-        let vars = &self.run.state.start.vars;
+        let vars = &self.run.state.ground.start.vars;
         let named = |it: &&String| it.eq_ignore_ascii_case(SWITCH);
         let var = vars.as_object().and_then(|vars| {
             let name = vars.keys().find(named)?;

@@ -359,7 +359,7 @@ impl Sight<'_> {
     fn plain_files(&self, place: &Place, files: &StepFiles) -> Vec<File> {
         let mut all = Vec::new();
         if self.state().steps.iter().all(|it| it.started.is_none()) {
-            let event = self.run.state.start.github.get("event");
+            let event = self.run.state.ground.start.github.get("event");
             all.push(File {
                 path: event_path(&place.temp),
                 text: serde_json::to_string_pretty(event.unwrap_or(&Value::Null))

@@ -13,14 +13,22 @@ pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// What a run stands on: large, and the same from round to round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct Ground {
     /// Read again when the run is loaded; the first is the run's own.
     pub files: Vec<FileText>,
     /// The texts of `action.yml`, each once, read again when the run is loaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub manifests: Vec<ManifestText>,
     pub start: Start,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct State {
+    /// Stored beside the rest, see [`super::Stored`].
+    #[serde(skip, default = "Ground::empty")]
+    pub ground: Ground,
     pub now: Timestamp,
     #[serde(default, skip_serializing_if = "is_default")]
     pub cancelled: Option<String>,
@@ -173,6 +181,17 @@ pub(super) enum JobPhase {
     Done,
 }
 
+impl Ground {
+    /// Until the one that was stored is put in its place.
+    fn empty() -> Self {
+        Self {
+            files: Vec::new(),
+            manifests: Vec::new(),
+            start: Start::default(),
+        }
+    }
+}
+
 impl State {
     pub fn new(workflow: &Workflow, start: Start, now: Timestamp) -> Self {
         let text = |name: &str| {
@@ -184,10 +203,13 @@ impl State {
             git_ref: text("ref"),
             commit: text("sha"),
         };
-        let mut state = Self {
+        let ground = Ground {
             files: Vec::new(),
             manifests: Vec::new(),
             start,
+        };
+        let mut state = Self {
+            ground,
             now,
             cancelled: None,
             frames: Vec::new(),
@@ -210,12 +232,12 @@ impl State {
         inputs: Value,
     ) -> usize {
         let same = |it: &FileText| it.path == workflow.path && it.source == workflow.source;
-        let file = self.files.iter().position(same).unwrap_or_else(|| {
-            self.files.push(FileText {
+        let file = self.ground.files.iter().position(same).unwrap_or_else(|| {
+            self.ground.files.push(FileText {
                 path: workflow.path.clone(),
                 source: workflow.source.clone(),
             });
-            self.files.len() - 1
+            self.ground.files.len() - 1
         });
         let prefix = caller.and_then(|(job, leg)| {
             let id = self.jobs.get(job)?.id.clone();
@@ -243,7 +265,7 @@ impl State {
     }
 
     pub fn run_attempt(&self) -> u32 {
-        let attempt = self.start.github.get("run_attempt");
+        let attempt = self.ground.start.github.get("run_attempt");
         let number = attempt.and_then(|it| match it.as_str() {
             Some(text) => text.parse().ok(),
             None => it.as_u64().and_then(|it| u32::try_from(it).ok()),

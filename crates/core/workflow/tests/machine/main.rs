@@ -12,5 +12,6 @@ mod gates;
 mod mixed;
 mod printed;
 mod reruns;
+mod reuse;
 mod runs;
 mod stage;

@@ -100,34 +100,73 @@ async fn a_reservation_ends() {
 }
 
 #[tokio::test]
-async fn an_entry_of_trees_is_mounted_and_not_unpacked() {
+async fn an_entry_of_trees_is_mounted_or_packed_for_those_who_unpack() {
+    for packing in [Packing::Zstd, Packing::Gzip] {
+        let stage = Stage::new();
+        let source = tempfile::tempdir().expect("a folder");
+        let long = "deep/".repeat(30);
+        std::fs::create_dir_all(source.path().join(&long)).expect("folders");
+        std::fs::write(source.path().join("a.txt"), "one").expect("write");
+        std::fs::write(source.path().join(&long).join("b.bin"), vec![7; 300_000]).expect("write");
+        std::os::unix::fs::symlink("a.txt", source.path().join("link")).expect("link");
+        let name = CacheName { key: "deps-1".to_owned(), version: "v".to_owned() };
+        let main = reach(&["main"], Some("main"));
+        let entry = stage.caches.reserve(&project(), &main, &name, stage.now).await.expect("reserve");
+        let saved = stage.caches.trees().save_tree(source.path(), ENTRY_BYTES_MAX).expect("save");
+        let trees = vec![CachedTree { path: "../outside/node_modules".to_owned(), tree: saved.digest }];
+        stage.caches.fill_with_trees(&entry, trees, packing, saved.size_bytes, stage.now).await.expect("fill");
+
+        let found = stage.caches.find(&project(), &main, &["deps-".to_owned()], "v", stage.now).await.expect("find").expect("a hit");
+        let CacheContent::Trees { trees, .. } = &found.content else { panic!("{found:?}") };
+        let lower = stage.caches.trees().lower_dir(trees[0].tree).expect("a tree");
+        assert_eq!(std::fs::read_to_string(lower.join("a.txt")).expect("read"), "one");
+
+        let archive = stage.caches.archive(&found).await.expect("an archive");
+        assert_eq!(stage.holdings.size(archive).await.expect("stat").is_some(), true);
+        unpacks_to(&stage, archive, packing, source.path()).await;
+        let found = stage.caches.list(&project()).await.expect("list").remove(0);
+        assert_eq!(found.content.archive(), Some(archive), "the second one finds it");
+
+        let later = SystemTime::now() + HOUR * 48;
+        stage.caches.sweep(later).await.expect("sweep");
+        assert!(lower.exists(), "an entry has it");
+        stage.caches.delete(&found).await.expect("delete");
+        stage.caches.sweep(later).await.expect("sweep");
+        assert!(!lower.exists());
+        assert_eq!(stage.holdings.size(archive).await.expect("stat"), None);
+    }
+}
+
+/// The machine's own `tar` makes the source of it again.
+async fn unpacks_to(stage: &Stage, archive: Digest, packing: Packing, source: &std::path::Path) {
+    use futures_util::TryStreamExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, work) = (folder.path().join("archive"), folder.path().join("work"));
+    std::fs::create_dir(&work).expect("a folder");
+    let chunks = stage.holdings.get(archive, None).await.expect("bytes");
+    std::fs::write(&file, chunks.try_collect::<Vec<_>>().await.expect("bytes").concat()).expect("write");
+    let program = if packing == Packing::Zstd { "zstd -d" } else { "gzip -d" };
+    let told = std::process::Command::new("tar")
+        .args(["--use-compress-program", program, "-P", "-xf"])
+        .args([&file, std::path::Path::new("-C"), &work])
+        .output()
+        .expect("`tar` and `zstd` are needed");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let same = std::process::Command::new("diff").arg("-r").arg(source).arg(folder.path().join("outside/node_modules")).output();
+    assert_eq!(String::from_utf8_lossy(&same.expect("`diff`").stdout), "");
+}
+
+#[tokio::test]
+async fn a_reservation_that_is_abandoned_is_free_at_once() {
     let stage = Stage::new();
-    let source = tempfile::tempdir().expect("a folder");
-    std::fs::write(source.path().join("a.txt"), "one").expect("write");
-    let paths = ["node_modules".to_owned()];
-    let name = CacheName { key: "deps-1".to_owned(), version: tree_version(&paths) };
-    let main = reach(&["main"], Some("main"));
-    let entry = stage.caches.reserve(&project(), &main, &name, stage.now).await.expect("reserve");
-    let saved = stage.caches.trees().save_tree(source.path(), ENTRY_BYTES_MAX).expect("save");
-    let trees = vec![CachedTree { path: paths[0].clone(), tree: saved.digest }];
-    stage.caches.fill_with_trees(&entry, trees, saved.size_bytes, stage.now).await.expect("fill");
-
-    let find = |version: String| {
-        let (stage, main) = (&stage, &main);
-        async move { stage.caches.find(&project(), main, &["deps-".to_owned()], &version, stage.now).await.expect("find") }
-    };
-    let found = find(tree_version(&paths)).await.expect("a hit");
-    let CacheContent::Trees { trees } = &found.content else { panic!("{found:?}") };
-    let lower = stage.caches.trees().lower_dir(trees[0].tree).expect("a tree");
-    assert_eq!(std::fs::read_to_string(lower.join("a.txt")).expect("read"), "one");
-    assert_eq!(find("of an archive".to_owned()).await, None);
-
-    let later = SystemTime::now() + HOUR * 48;
-    stage.caches.sweep(later).await.expect("sweep");
-    assert!(lower.exists(), "an entry has it");
-    stage.caches.delete(&found).await.expect("delete");
-    stage.caches.sweep(later).await.expect("sweep");
-    assert!(!lower.exists());
+    let reach = reach(&["main"], Some("main"));
+    let name = CacheName { key: "deps-1".to_owned(), version: "v".to_owned() };
+    let first = stage.caches.reserve(&project(), &reach, &name, stage.now).await.expect("reserve");
+    stage.caches.abandon(&first).await.expect("abandon");
+    stage.caches.reserve(&project(), &reach, &name, stage.now).await.expect("free again");
+    stage.caches.abandon(&first).await.expect("nothing of the second");
+    let refused = stage.caches.reserve(&project(), &reach, &name, stage.now).await;
+    assert!(matches!(refused, Err(CacheError::Exists)));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 //! changes. Files of one tree never share an inode, or archivers would take
 //! equal files for one.
 
+mod archive;
 mod save;
 mod source;
 mod sweep;
@@ -83,6 +84,14 @@ impl Trees {
         let marked = fs::File::options().write(true).open(folder.join("used"));
         marked.and_then(|file| file.set_modified(std::time::SystemTime::now())).ok()?;
         Some(folder.join("root"))
+    }
+
+    /// A file beside the trees that goes when it is closed.
+    pub(crate) fn unnamed_file(&self) -> io::Result<fs::File> {
+        let draft = self.draft()?;
+        let file = fs::File::options().create_new(true).read(true).write(true).open(&draft)?;
+        fs::remove_file(&draft)?;
+        Ok(file)
     }
 
     fn tree(&self, tree: Digest) -> PathBuf {

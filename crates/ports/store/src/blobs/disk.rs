@@ -51,16 +51,9 @@ impl DiskBlobs {
     ///
     /// The file must be whole and lie in the store's file system; it is synced here.
     pub async fn adopt(&self, upload: &Path, digest: Digest) -> io::Result<()> {
-        let target = self.path(digest);
-        if fs::try_exists(&target).await? {
-            return fs::remove_file(upload).await;
-        }
-        fs::File::open(upload).await?.sync_all().await?;
-        let parent = target.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(parent).await?;
-        fs::rename(upload, &target).await?;
-        // The name is durable only when its folder is.
-        fs::File::open(parent).await?.sync_all().await
+        let (upload, target) = (upload.to_owned(), self.path(digest));
+        // All of it on one thread of those that may wait for the disk.
+        tokio::task::spawn_blocking(move || keep(&upload, &target)).await.map_err(io::Error::other)?
     }
 
     fn path(&self, digest: Digest) -> PathBuf {
@@ -84,6 +77,19 @@ impl DiskBlobs {
         digest.copy_from_slice(hash.finish().as_ref());
         Ok((Digest::from_bytes(digest), size))
     }
+}
+
+/// Moves a whole upload to its place, durably.
+fn keep(upload: &Path, target: &Path) -> io::Result<()> {
+    if target.try_exists()? {
+        return std::fs::remove_file(upload);
+    }
+    std::fs::File::open(upload)?.sync_all()?;
+    let parent = target.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(parent)?;
+    std::fs::rename(upload, target)?;
+    // The name is durable only when its folder is.
+    std::fs::File::open(parent)?.sync_all()
 }
 
 #[async_trait]

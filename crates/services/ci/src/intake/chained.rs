@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     contexts,
-    start::{self, IntakeError, Occurrence},
+    start::{self, Hold, IntakeError, Occurrence},
 };
 use crate::Ci;
 
@@ -13,7 +13,7 @@ use crate::Ci;
 const CHAIN_MAX: usize = 3;
 
 /// Starts the workflows that listen to the end of `run`; asking twice starts them once.
-pub async fn run_is_over(ci: &Ci, run: &Run, conclusion: Conclusion) -> Result<(), IntakeError> {
+pub async fn run_is_over(ci: &Ci, run: &Run, github: &Value, conclusion: Conclusion) -> Result<(), IntakeError> {
     let depth = run.cause.as_deref().unwrap_or_default().matches("workflow_run").count();
     if depth >= CHAIN_MAX {
         return Ok(());
@@ -25,7 +25,7 @@ pub async fn run_is_over(ci: &Ci, run: &Run, conclusion: Conclusion) -> Result<(
     let what = Occurrence {
         project: run.id.project.clone(),
         event: "workflow_run".to_owned(),
-        payload: payload(ci, run, conclusion, &head),
+        payload: payload(ci, run, github, conclusion, &head),
         git_ref: head,
         commit,
         files_at: None,
@@ -36,6 +36,7 @@ pub async fn run_is_over(ci: &Ci, run: &Run, conclusion: Conclusion) -> Result<(
         push: 0,
         only: None,
         foreign: None,
+        hold: Hold::No,
         selection: workflow::Selection::default(),
         context: Vec::new(),
     };
@@ -43,22 +44,38 @@ pub async fn run_is_over(ci: &Ci, run: &Run, conclusion: Conclusion) -> Result<(
     Ok(())
 }
 
-fn payload(ci: &Ci, run: &Run, conclusion: Conclusion, head: &str) -> Value {
+/// The pull request that a run was about, with its head.
+fn pull_request<'a>(run: &Run, github: &'a Value) -> Option<&'a Value> {
+    let is_about_one = run.event.starts_with("pull_request") && run.event != "pull_request_target";
+    github.pointer("/event/pull_request").filter(|_| is_about_one)
+}
+
+fn payload(ci: &Ci, run: &Run, github: &Value, conclusion: Conclusion, head: &str) -> Value {
+    let pull = pull_request(run, github);
+    // A `run-name` is a title; others listen to the name of the workflow.
+    let workflow = github.get("workflow").and_then(Value::as_str).unwrap_or(&run.name);
+    let title = if run.name == workflow { &run.subject } else { &run.name };
+    // As the forge calls it, whose names the pull request has.
+    let given = github.pointer("/event/repository").filter(|_| pull.is_some());
+    let repository = given.cloned().unwrap_or_else(|| contexts::repository(ci, &run.id.project, head));
+    let of_pull = |pointer: &str| pull.and_then(|pull| pull.pointer(pointer)).cloned();
+    let head_repository = of_pull("/head/repo").unwrap_or_else(|| repository.clone());
+    let pulls = pull.map(|pull| json!({"number": pull["number"], "head": pull["head"], "base": pull["base"]}));
     json!({
         "action": "completed",
         "workflow_run": {
             "id": run.id.number, "run_number": run.id.number, "run_attempt": run.attempt,
-            "name": run.name, "path": run.workflow, "event": run.event, "status": "completed",
-            "conclusion": conclusion, "head_branch": contexts::short(&run.git_ref), "head_sha": run.commit,
-            "display_title": run.subject, "created_at": run.created,
+            "name": workflow, "path": run.workflow, "event": run.event, "status": "completed",
+            "conclusion": conclusion, "head_branch": of_pull("/head/ref").unwrap_or_else(|| contexts::short(&run.git_ref).into()),
+            "head_sha": of_pull("/head/sha").unwrap_or_else(|| run.commit.to_string().into()),
+            "display_title": title, "created_at": run.created,
             "html_url": format!("{}/{}/runs/{}", ci.config.url, run.id.project, run.id.number),
             "head_commit": {"id": run.commit, "message": run.subject, "author": {"name": run.author}},
-            "repository": contexts::repository(ci, &run.id.project, head),
-            "head_repository": contexts::repository(ci, &run.id.project, head),
-            "pull_requests": [],
+            "repository": repository, "head_repository": head_repository,
+            "pull_requests": pulls.into_iter().collect::<Vec<_>>(),
         },
-        "workflow": {"name": run.name, "path": run.workflow, "state": "active"},
-        "repository": contexts::repository(ci, &run.id.project, head),
+        "workflow": {"name": workflow, "path": run.workflow, "state": "active"},
+        "repository": repository,
         "sender": {"login": "landfall"},
     })
 }

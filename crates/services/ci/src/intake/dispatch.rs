@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     contexts,
-    start::{self, IntakeError, Occurrence, Outcome},
+    start::{self, Hold, IntakeError, Occurrence, Outcome},
 };
 use crate::Ci;
 
@@ -49,6 +49,7 @@ pub async fn dispatch(
     wanted: Option<&str>,
     inputs: Map<String, Value>,
     who: &Principal,
+    context: Vec<(&'static str, Value)>,
 ) -> Result<u64, DispatchError> {
     let repository = ci.repositories.find(project).ok_or_else(|| DispatchError::NoProject(project.clone()))?;
     let head = repository.head().await?;
@@ -66,7 +67,7 @@ pub async fn dispatch(
         "repository": contexts::repository(ci, project, &head), "sender": {"login": actor},
     });
     let what = occurrence(project, "workflow_dispatch", payload, git_ref, commit, actor);
-    let what = Occurrence { only: Some(workflow.to_owned()), ..what };
+    let what = Occurrence { only: Some(workflow.to_owned()), context, ..what };
     let outcome = start::take_up(ci, &repository, &what).await?;
     started(outcome, workflow)
 }
@@ -129,6 +130,7 @@ fn occurrence(
         push: 0,
         only: None,
         foreign: None,
+        hold: Hold::No,
         selection: workflow::Selection::default(),
         context: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use api::ProjectHook;
+use api::{Forks, ProjectHook};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use names::{CommitId, ProjectName};
 use repo::{GitError, Repository, git_command};
@@ -10,7 +10,7 @@ use ring::hmac;
 use serde_json::Value;
 use store::TypedError;
 
-use super::start::{self, IntakeError, Occurrence, Outcome};
+use super::start::{self, Hold, IntakeError, Occurrence, Outcome};
 use crate::Ci;
 
 /// Why a webhook is not taken.
@@ -66,7 +66,10 @@ pub async fn receive(ci: &Ci, project: &ProjectName, delivery: &Delivery<'_>) ->
     let url = hook.clone_url.clone().or_else(|| text(&payload, "/repository/clone_url").map(str::to_owned));
     let url = url.ok_or(HookError::Missing("repository.clone_url"))?;
     let mut runs = Outcome::default();
-    for what in occurrences(&repository, &url, project, delivery, payload).await? {
+    for mut what in occurrences(&repository, &url, project, delivery, payload).await? {
+        if what.foreign.is_some() && hook.forks == Forks::Held {
+            what.hold = Hold::UntilApproved;
+        }
         let outcome = start::take_up(ci, &repository, &what).await?;
         runs.runs.extend(outcome.runs);
         runs.errors.extend(outcome.errors);
@@ -110,6 +113,7 @@ async fn occurrences(
         push: 0,
         only: None,
         foreign: None,
+        hold: Hold::No,
         selection: workflow::Selection::default(),
         context: Vec::new(),
     };
@@ -148,6 +152,8 @@ async fn pull_request(
     let into = fetch(repository, url, &target, &target).await?;
     let merged = format!("refs/pull/{number}/merge");
     let head = format!("refs/pull/{number}/head");
+    // Workflows of the base ask for it by name; a forge may have none.
+    let _ = fetch(repository, url, &head, &head).await;
     // A forge that makes no merge commits is asked for the head itself.
     let commit = match fetch(repository, url, &merged, &merged).await {
         Ok(commit) => commit,

@@ -4,7 +4,7 @@ use names::{CommitId, ProjectName, RunId};
 use serde_json::Value;
 use workflow::Selection;
 
-use super::start::{self, IntakeError, Occurrence};
+use super::start::{self, Hold, IntakeError, Occurrence};
 use crate::Ci;
 
 /// Something that shall count as having happened to a commit.
@@ -54,6 +54,7 @@ pub async fn start(ci: &Ci, event: LocalEvent) -> Result<Started, IntakeError> {
         push: 0,
         only: workflow,
         foreign: None,
+        hold: Hold::No,
         selection,
         context,
     };

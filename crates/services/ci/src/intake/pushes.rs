@@ -7,7 +7,7 @@ use store::{Change, Revision, TypedError};
 
 use super::{
     contexts,
-    start::{self, FOLDER, IntakeError, Occurrence, Outcome, push_cause},
+    start::{self, FOLDER, Hold, IntakeError, Occurrence, Outcome, push_cause},
 };
 use crate::{Ci, drive::CiError, native};
 
@@ -45,6 +45,10 @@ async fn finish(ci: &Ci, push: &Push, outcome: &Outcome) -> Result<(), TypedErro
 async fn take_up(ci: &Ci, push: &Push) -> Result<Outcome, IntakeError> {
     let repository = ci.repositories.find(&push.project).filter(|_| !push.after.is_zero());
     let Some(repository) = repository else { return Ok(Outcome::default()) };
+    if push.is_by_job() {
+        let note = format!("no workflow starts: {} pushed with the token of a job", push.pusher);
+        return Ok(Outcome { notes: vec![note], ..Outcome::default() });
+    }
     let what = occurrence(ci, push, &repository).await?;
     let mut outcome = start::take_up(ci, &repository, &what).await?;
     if outcome.files == 0 {
@@ -76,6 +80,7 @@ async fn occurrence(ci: &Ci, push: &Push, repository: &Repository) -> Result<Occ
         push: push.number,
         only: None,
         foreign: None,
+        hold: Hold::No,
         selection: workflow::Selection::default(),
         context: Vec::new(),
     })

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use store::TypedError;
 use workflow::Rerun;
 
-use crate::{Ci, view};
+use crate::{
+    Ci,
+    saved::{self, LoadError},
+    view,
+};
 
 /// Why a run does not start again.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,8 @@ pub enum RerunError {
     Store(#[from] TypedError),
     #[error("the run could not be stored")]
     Unstorable(#[from] serde_json::Error),
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// The state machine of a run that is over, for those that start it again.
@@ -56,9 +62,11 @@ pub async fn rerun(ci: &Ci, id: &RunId, wanted: &Wanted) -> Result<u32, RerunErr
         return ask_driver(ci, &run, wanted).await;
     }
     let finished = store::find::<FinishedRun>(&*ci.records, &key).await?.ok_or(RerunError::Forgotten)?;
-    let previous: workflow::Run = serde_json::from_value(finished.machine)?;
+    let previous = saved::load(&*ci.records, id, finished.machine).await?;
     let machine = workflow::Run::rerun(&previous, &what(&previous, wanted)?, store::now())?;
-    let value = serde_json::to_value(&machine)?;
+    let value = machine.progress()?;
+    // Should a crash come now, the run is still over, and its progress fits this ground as well.
+    saved::put_ground(&*ci.records, id, &machine).await?;
     let approvals = store::list::<api::Approval>(&*ci.records, &api::Approval::prefix_of(id)).await?;
     for approval in approvals {
         store::remove::<api::Approval>(&*ci.records, &approval.key()).await?;
@@ -105,7 +113,7 @@ pub fn again(machine: &mut workflow::Run, wanted: &JobsAgain) -> Result<(), work
 
 /// A run that goes on is in its driver's hands.
 async fn ask_driver(ci: &Ci, run: &Run, wanted: &Wanted) -> Result<u32, RerunError> {
-    let machine: workflow::Run = serde_json::from_value(run.machine.clone())?;
+    let machine = saved::load(&*ci.records, &run.id, run.machine.clone()).await?;
     let asked = match wanted {
         Wanted::All => return Err(RerunError::NotOver),
         Wanted::Failed => JobsAgain { job: None },

@@ -10,7 +10,7 @@ use workflow::Schedule;
 
 use super::{
     contexts,
-    start::{self, FOLDER, IntakeError, Occurrence},
+    start::{self, FOLDER, Hold, IntakeError, Occurrence},
 };
 use crate::{Ci, drive::CiError};
 
@@ -91,18 +91,27 @@ async fn fire(ci: &Ci, tables: &mut HashMap<ProjectName, Table>) {
     let now = store::now();
     for (project, table) in tables.iter_mut() {
         let (Some(commit), head) = (table.commit, table.head.clone()) else { continue };
-        for entry in table.entries.iter_mut().filter(|entry| entry.due <= now) {
-            let due = entry.due;
-            // Times that a sleeping machine missed are made up for once.
-            match entry.schedule.next_after(now) {
-                Some(next) => entry.due = next,
-                None => continue,
-            }
+        for (at, due) in take_due(&mut table.entries, now) {
+            let Some(entry) = table.entries.get(at) else { continue };
             if let Err(error) = start_one(ci, project, &head, commit, entry, due).await {
                 tracing::error!(%error, %project, "a scheduled workflow could not be started");
             }
         }
     }
+}
+
+/// Which entries are due, and since when; each is moved to its next time.
+///
+/// Times that a sleeping machine missed are made up for once.
+fn take_due(entries: &mut [Timed], now: Timestamp) -> Vec<(usize, Timestamp)> {
+    let mut taken = Vec::new();
+    for (at, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| entry.due <= now) {
+        let due = entry.due;
+        // A schedule that has no next time is the last one of its kind.
+        entry.due = entry.schedule.next_after(now).unwrap_or(Timestamp::from_micros(i64::MAX));
+        taken.push((at, due));
+    }
+    taken
 }
 
 async fn start_one(
@@ -132,9 +141,67 @@ async fn start_one(
         push: 0,
         only: Some(entry.path.clone()),
         foreign: None,
+        hold: Hold::No,
         selection: workflow::Selection::default(),
         context: Vec::new(),
     };
     start::take_up(ci, &repository, &what).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(source: &str, now: &str) -> Vec<Timed> {
+        let file = format!("on:\n  schedule:\n{source}jobs: {{a: {{runs-on: x, steps: [{{run: x}}]}}}}\n");
+        let parsed = workflow::parse(&file, "ci.yml");
+        let workflow = parsed.workflow.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let now = now.parse().expect("a time");
+        let timed = |schedule: &Schedule| {
+            let due = schedule.next_after(now).expect("a time");
+            Timed { path: "ci.yml".to_owned(), schedule: schedule.clone(), due }
+        };
+        workflow.triggers.schedule.iter().map(timed).collect()
+    }
+
+    /// Which lines start at each of the times, and for which time.
+    #[track_caller]
+    fn check(source: &str, start: &str, looks: &[(&str, &str)]) {
+        let mut entries = entries(source, start);
+        for (now, expected) in looks {
+            let taken = take_due(&mut entries, now.parse().expect("a time"));
+            let told: Vec<_> = taken.iter().map(|(at, due)| format!("{at} {due}")).collect();
+            assert_eq!(told.join(", "), *expected, "at {now}");
+        }
+    }
+
+    #[test]
+    fn each_time_starts_once_and_missed_ones_start_one() {
+        check(
+            "    - cron: '30 5 * * 1-5'\n    - cron: '*/15 * * * *'\n",
+            "2026-11-22T10:00:00Z",
+            &[
+                ("2026-11-22T10:14:59Z", ""),
+                ("2026-11-22T10:15:00Z", "1 2026-11-22T10:15:00Z"),
+                ("2026-11-22T10:15:01Z", ""),
+                // Asleep until Tuesday: Monday's is made up for once, and so are all quarters together.
+                ("2026-11-24T04:00:00Z", "0 2026-11-23T05:30:00Z, 1 2026-11-22T10:30:00Z"),
+                ("2026-11-24T05:30:00Z", "0 2026-11-24T05:30:00Z, 1 2026-11-24T04:15:00Z"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_time_zone_moves_with_its_summer() {
+        check(
+            "    - cron: '0 9 * * *'\n      timezone: Europe/Berlin\n",
+            "2026-10-24T00:00:00Z",
+            &[
+                ("2026-10-24T07:00:00Z", "0 2026-10-24T07:00:00Z"),
+                ("2026-10-25T07:59:59Z", ""),
+                ("2026-10-25T08:00:00Z", "0 2026-10-25T08:00:00Z"),
+            ],
+        );
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     contexts,
     numbers::{self, Found},
 };
-use crate::{Ci, secrets, view};
+use crate::{Ci, approvals, saved, secrets, view};
 
 /// Where GitHub looks for workflows.
 pub const FOLDER: &str = ".github/workflows";
@@ -40,10 +40,19 @@ pub struct Occurrence {
     pub only: Option<String>,
     /// Why the code is not trusted, if it is not.
     pub foreign: Option<String>,
+    /// Whether somebody must look at the code first.
+    pub hold: Hold,
     /// Which part of the runs is wanted.
     pub selection: Selection,
     /// Further entries of the `github` context, such as `base_ref`.
     pub context: Vec<(&'static str, Value)>,
+}
+
+/// Whether a run waits for leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    No,
+    UntilApproved,
 }
 
 /// What an occurrence led to.
@@ -166,9 +175,13 @@ async fn make(
         concurrency: None,
         attempt: 1,
         cause: Some(what.cause.clone()),
-        machine: serde_json::to_value(&machine)?,
+        machine: machine.progress()?,
     };
     view::update(&mut run, &machine, &view::Told::default());
+    if what.hold == Hold::UntilApproved {
+        run.reason = Some(approvals::hold(ci, &run.id, what.foreign.as_deref().unwrap_or_default()).await?);
+    }
+    saved::put_ground(&*ci.records, &run.id, &machine).await?;
     // The number is nobody else's, so nothing is in its place.
     store::put(&*ci.records, &run).await?;
     Ok(())

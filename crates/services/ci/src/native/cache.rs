@@ -16,6 +16,12 @@ const SERVICE: &str = "CacheService";
 /// GitHub's own limit on the length of a key.
 const KEY_LENGTH_MAX: usize = 512;
 
+/// From so many files on a cache is mounted.
+const MOUNTED_FILES_MIN: u64 = 500;
+
+/// From this size on, too.
+const MOUNTED_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
 /// Which half of the action runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -44,6 +50,14 @@ impl Packing {
         }
     }
 
+    /// As Landfall names it.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+
     fn file(self) -> &'static str {
         match self {
             Self::Zstd => "cache.tzst",
@@ -55,7 +69,7 @@ impl Packing {
 pub fn run(step: &Step, part: Part) -> Result<(), Failed> {
     match (part, step.phase) {
         (Part::Both | Part::Restore, Phase::Main) => restore(step, part),
-        (Part::Save, Phase::Main) => save(step, &key(step)?),
+        (Part::Save, Phase::Main) => put(step, &key(step)?, &step.lines("path")),
         (Part::Both, Phase::Post) => save_after(step),
         _ => Ok(()),
     }
@@ -93,17 +107,9 @@ fn restore(step: &Step, part: Part) -> Result<(), Failed> {
     restore_keys.iter().try_for_each(|key| check(key))?;
     step.set_state("CACHE_KEY", &key)?;
     step.set_output("cache-primary-key", &key)?;
-    let packing = Packing::of(step);
-    let server = Server::of(step)?;
-    let asked = json!({"key": key, "restore_keys": restore_keys, "version": version(&paths, packing)});
-    let found = server.call(SERVICE, "GetCacheEntryDownloadURL", &asked)?;
-    let found = found.filter(|it| it.get("ok") == Some(&Value::Bool(true)));
-    let text = |name: &str, other: &str| {
-        let value = found.as_ref().and_then(|it| it.get(name).or_else(|| it.get(other)));
-        value.and_then(Value::as_str).map(str::to_owned)
-    };
-    let matched = text("matched_key", "matchedKey").unwrap_or_else(|| key.clone());
-    let Some(url) = text("signed_download_url", "signedDownloadUrl").filter(|it| !it.is_empty()) else {
+    let purpose = if step.flag("lookup-only")? { Purpose::Look } else { Purpose::Restore };
+    let found = find(step, &key, &restore_keys, &paths, purpose)?;
+    let (Found::Restored(matched) | Found::There(matched)) = &found else {
         let keys = std::iter::once(key.as_str()).chain(restore_keys);
         let told = format!("Cache not found for input keys: {}", keys.collect::<Vec<_>>().join(", "));
         if step.flag("fail-on-cache-miss")? {
@@ -112,21 +118,105 @@ fn restore(step: &Step, part: Part) -> Result<(), Failed> {
         step.say(told);
         return step.set_output("cache-hit", if part == Part::Restore { "false" } else { "" });
     };
+    match &found {
+        Found::Restored(_) => step.say(format_args!("Cache restored from key: {matched}")),
+        Found::There(_) | Found::Nothing => step.say(format_args!("Cache found and can be restored from key: {matched}")),
+    }
     let hit = matched.eq_ignore_ascii_case(&key);
-    if !step.flag("lookup-only")? {
+    step.set_state("CACHE_RESULT", matched)?;
+    step.set_output("cache-matched-key", matched)?;
+    step.set_output("cache-hit", if hit { "true" } else { "false" })
+}
+
+/// Restores paths by a key; gives the key of the entry, if there is one.
+pub fn get(step: &Step, key: &str, paths: &[&str]) -> Result<Option<String>, Failed> {
+    match find(step, key, &[], paths, Purpose::Restore)? {
+        Found::Restored(matched) | Found::There(matched) => Ok(Some(matched)),
+        Found::Nothing => Ok(None),
+    }
+}
+
+fn find(step: &Step, key: &str, restore_keys: &[&str], paths: &[&str], purpose: Purpose) -> Result<Found, Failed> {
+    let packing = Packing::of(step);
+    let server = Server::of(step)?;
+    let wanted = Wanted { key, restore_keys, version: version(paths, packing), packing, purpose };
+    match wanted.mount(step, &server)? {
+        Some(found) => Ok(found),
+        None => wanted.unpack(step, &server),
+    }
+}
+
+/// What an entry is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Restore,
+    Look,
+}
+
+/// What is looked for.
+struct Wanted<'a> {
+    key: &'a str,
+    restore_keys: &'a [&'a str],
+    version: String,
+    packing: Packing,
+    purpose: Purpose,
+}
+
+/// What became of it, with the key that fits.
+enum Found {
+    Nothing,
+    /// It was only looked for.
+    There(String),
+    Restored(String),
+}
+
+impl Wanted<'_> {
+    /// Has the server mount the entry; `None` if it must be unpacked.
+    fn mount(&self, step: &Step, server: &Server) -> Result<Option<Found>, Failed> {
+        if step.env("LANDFALL_CACHE_MOUNT") == "false" {
+            return Ok(None);
+        }
+        let Self { key, restore_keys, version, .. } = self;
+        let lookup_only = self.purpose == Purpose::Look;
+        let asked = json!({"key": key, "restore_keys": restore_keys, "version": version, "lookup_only": lookup_only});
+        let Some(answer) = server.ask(step, "cache/restore", &asked)? else { return Ok(None) };
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(match text("kind").as_str() {
+            "none" => Some(Found::Nothing),
+            "found" => Some(Found::There(text("matched_key"))),
+            "mounted" => {
+                let bytes = answer.get("size_bytes").and_then(Value::as_u64).unwrap_or_default();
+                step.say(format_args!("Mounted {} MB of files without unpacking them", bytes / 1_000_000));
+                Some(Found::Restored(text("matched_key")))
+            }
+            _ => None,
+        })
+    }
+
+    fn unpack(&self, step: &Step, server: &Server) -> Result<Found, Failed> {
+        let Self { key, restore_keys, version, packing, purpose } = self;
+        let asked = json!({"key": key, "restore_keys": restore_keys, "version": version});
+        let found = server.call(SERVICE, "GetCacheEntryDownloadURL", &asked)?;
+        let found = found.filter(|it| it.get("ok") == Some(&Value::Bool(true)));
+        let text = |name: &str, other: &str| {
+            let value = found.as_ref().and_then(|it| it.get(name).or_else(|| it.get(other)));
+            value.and_then(Value::as_str).map(str::to_owned)
+        };
+        let matched = text("matched_key", "matchedKey").unwrap_or_else(|| (*key).to_owned());
+        let Some(url) = text("signed_download_url", "signedDownloadUrl").filter(|it| !it.is_empty()) else {
+            return Ok(Found::Nothing);
+        };
+        if *purpose == Purpose::Look {
+            return Ok(Found::There(matched));
+        }
         let folder = work_folder(step, "restore")?;
         let archive = folder.join(packing.file());
         server.download(&url, &archive)?;
-        unpack(step, &archive, packing)?;
+        unpack(step, &archive, *packing)?;
         // What is left lies in the job's own temporary folder.
         let _ = std::fs::remove_dir_all(&folder);
-        step.say(format_args!("Cache restored from key: {matched}"));
-    } else {
-        step.say(format_args!("Cache found and can be restored from key: {matched}"));
+        Ok(Found::Restored(matched))
     }
-    step.set_state("CACHE_RESULT", &matched)?;
-    step.set_output("cache-matched-key", &matched)?;
-    step.set_output("cache-hit", if hit { "true" } else { "false" })
 }
 
 fn save_after(step: &Step) -> Result<(), Failed> {
@@ -139,30 +229,43 @@ fn save_after(step: &Step) -> Result<(), Failed> {
         return Ok(());
     }
     // A cache that cannot be saved costs time, not the job.
-    if let Err(Failed(why)) = save(step, key) {
+    if let Err(Failed(why)) = put(step, key, &step.lines("path")) {
         step.warn(&why);
     }
     Ok(())
 }
 
-fn save(step: &Step, key: &str) -> Result<(), Failed> {
-    let paths = step.lines("path");
+/// Saves paths under a key; says so if somebody was first.
+pub fn put(step: &Step, key: &str, paths: &[&str]) -> Result<(), Failed> {
     let packing = Packing::of(step);
-    let found = globs::find(step, &paths, Descend::Folders).map_err(failed("path"))?;
+    let found = globs::find(step, paths, Descend::Folders).map_err(failed("path"))?;
     if found.paths.is_empty() {
         return Err(Failed(
             "Path Validation Error: Path(s) specified in the action for caching do(es) not exist, hence no cache is being saved."
                 .to_owned(),
         ));
     }
+    let server = Server::of(step)?;
+    let version = version(paths, packing);
+    if are_worth_mounting(&found.paths) {
+        let workspace = step.workspace();
+        let names: Vec<_> = found.paths.iter().map(|path| relative(path, &workspace)).collect();
+        let asked = json!({"key": key, "version": version, "packing": packing.kind(), "names": names});
+        let answer = server.ask(step, "cache/save", &asked)?.unwrap_or_default();
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        match text("kind").as_str() {
+            "saved" => return Ok(step.say(format_args!("Cache saved with key: {key}"))),
+            "refused" => return Ok(step.say(format_args!("Failed to save: {} {}", taken(key), text("message")))),
+            "failed" => return Err(Failed(text("message"))),
+            _ => {}
+        }
+    }
     let folder = work_folder(step, "save")?;
     let archive = folder.join(packing.file());
     pack(step, &folder, &archive, packing, &found.paths)?;
     let size = archive.metadata().map_err(failed(archive.display()))?.len();
-    let server = Server::of(step)?;
-    let version = version(&paths, packing);
     let made = server.call(SERVICE, "CreateCacheEntry", &json!({"key": key, "version": version}));
-    let refused = || format!("Unable to reserve cache with key {key}, another job may be creating this cache.");
+    let refused = || taken(key);
     let made = match made {
         Ok(Some(made)) if made.get("ok") == Some(&Value::Bool(true)) => made,
         Ok(_) => return Ok(step.say(format_args!("Failed to save: {}", refused()))),
@@ -179,6 +282,38 @@ fn save(step: &Step, key: &str) -> Result<(), Failed> {
         return Ok(());
     }
     Err(Failed(format!("Unable to finalize cache with key {key}")))
+}
+
+fn taken(key: &str) -> String {
+    format!("Unable to reserve cache with key {key}, another job may be creating this cache.")
+}
+
+/// Whether folders are so large that unpacking them takes longer than anybody notices.
+///
+/// A mount cannot be removed or renamed by the job, so small ones are not worth one.
+fn are_worth_mounting(paths: &[PathBuf]) -> bool {
+    let (mut files, mut bytes) = (0, 0);
+    let mut waiting = Vec::new();
+    for path in paths {
+        if !path.symlink_metadata().is_ok_and(|it| it.is_dir()) {
+            return false;
+        }
+        waiting.push(path.clone());
+    }
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                waiting.push(entry.path());
+            }
+            files += 1;
+            bytes += metadata.len();
+            if files >= MOUNTED_FILES_MIN || bytes >= MOUNTED_BYTES_MIN {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 fn work_folder(step: &Step, what: &str) -> Result<PathBuf, Failed> {

@@ -4,7 +4,10 @@ use std::{path::{Path, PathBuf}, process::Command, time::Duration};
 
 use base64::Engine as _;
 
-use super::step::{Failed, Phase, Step, failed};
+use super::{
+    server::Server,
+    step::{Failed, Phase, Step, failed},
+};
 
 /// A server that is being started again is there within this many tries.
 const TRIES: u32 = 40;
@@ -74,6 +77,10 @@ impl<'a> Checkout<'a> {
         let repository = step.input("repository");
         let own = step.env("GITHUB_REPOSITORY");
         let is_own = repository.is_empty() || repository.eq_ignore_ascii_case(own);
+        if !is_own && let Ok(server) = Server::of(step) {
+            // Where it comes from another host, only this action knows.
+            server.ask(step, "checkout", &serde_json::json!({"repository": repository}))?;
+        }
         let url = if is_own { step.env("LANDFALL_CLONE_URL").to_owned() } else { url_of(step, repository)? };
         let token = step.input("token");
         let token = if token.is_empty() && is_own { step.env("LANDFALL_TOKEN") } else { token };
@@ -133,7 +140,7 @@ impl<'a> Checkout<'a> {
                 empty(&self.folder, Path::new(""))?;
                 self.quiet(&["init", "--quiet", "--initial-branch=main"])?;
             } else if step.flag("clean")? {
-                self.quiet(&["clean", "-ffdxq"])?;
+                self.clean()?;
                 // A repository without a commit has nothing to reset.
                 let _ = self.quiet(&["reset", "--hard", "--quiet", "HEAD"]);
             }
@@ -152,6 +159,14 @@ impl<'a> Checkout<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Removes what Git does not know; the place of a mounted cache stays as an empty folder.
+    fn clean(&self) -> Result<(), Failed> {
+        match self.quiet(&["clean", "-ffdxq"]) {
+            Err(Failed(why)) if why.contains("evice or resource busy") => Ok(()),
+            other => other,
+        }
     }
 
     /// Fetches what is wanted and gives its commit.
@@ -361,7 +376,11 @@ fn empty(folder: &Path, kept: &Path) -> Result<(), Failed> {
             continue;
         }
         let removed = if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        removed.map_err(failed(path.display()))?;
+        match removed {
+            // A cache is mounted there, or below; it is empty now.
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {}
+            other => other.map_err(failed(path.display()))?,
+        }
     }
     Ok(())
 }

@@ -26,6 +26,12 @@ const MANIFESTS: &[(&str, &str)] = &[
     ("azure/k8s-set-context", SET_CONTEXT),
     ("azure/setup-kubectl", TOOL),
     ("azure/setup-helm", TOOL),
+    ("dorny/test-reporter", super::reports::DORNY),
+    ("mikepenz/action-junit-report", super::reports::MIKEPENZ),
+    ("enricomi/publish-unit-test-result-action", super::reports::ENRICOMI),
+    ("enricomi/publish-unit-test-result-action/linux", super::reports::ENRICOMI),
+    ("enricomi/publish-unit-test-result-action/composite", super::reports::ENRICOMI),
+    ("test-summary/action", super::reports::TEST_SUMMARY),
 ];
 
 /// The manifest of an action, by its repository and path.
@@ -185,7 +191,7 @@ inputs:
 outputs:
   cache-hit: {}
   node-version: {}
-runs: {using: native, main: NAME}
+runs: {using: native, main: NAME, post: NAME, post-if: success()}
 ";
 
 const SETUP_PYTHON: &str = "
@@ -207,7 +213,7 @@ outputs:
   python-version: {}
   cache-hit: {}
   python-path: {}
-runs: {using: native, main: NAME}
+runs: {using: native, main: NAME, post: NAME, post-if: success()}
 ";
 
 const SETUP_GO: &str = "
@@ -224,7 +230,7 @@ inputs:
 outputs:
   go-version: {}
   cache-hit: {}
-runs: {using: native, main: NAME}
+runs: {using: native, main: NAME, post: NAME, post-if: success()}
 ";
 
 const SETUP_JAVA: &str = "
@@ -255,7 +261,7 @@ outputs:
   version: {}
   path: {}
   cache-hit: {}
-runs: {using: native, main: NAME}
+runs: {using: native, main: NAME, post: NAME, post-if: success()}
 ";
 
 const RUST: &str = "

@@ -12,6 +12,8 @@ mod docker_build;
 mod docker_metadata;
 mod globs;
 mod manifests;
+mod package_cache;
+mod reports;
 mod server;
 mod setup;
 mod step;
@@ -21,6 +23,7 @@ mod zip;
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 pub use manifests::{manifest, repositories};
+pub use reports::patterns as report_inputs;
 use step::{Failed, Phase, Step};
 
 /// The name under which the program answers actions.
@@ -93,6 +96,12 @@ fn run(name: &str, step: &Step) -> Result<(), Failed> {
         "azure/setup-kubectl" => azure::tool(step, "kubectl"),
         "azure/setup-helm" => azure::tool(step, "helm"),
         "azure/k8s-set-context" => azure::set_context(step),
+        "dorny/test-reporter" => reports::dorny(step),
+        "mikepenz/action-junit-report" => reports::mikepenz(step),
+        "enricomi/publish-unit-test-result-action"
+        | "enricomi/publish-unit-test-result-action/linux"
+        | "enricomi/publish-unit-test-result-action/composite" => reports::enricomi(step),
+        "test-summary/action" => reports::test_summary(step),
         other => Err(Failed(format!("`{other}` is not among the actions that Landfall answers itself"))),
     }
 }

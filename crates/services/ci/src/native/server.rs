@@ -69,6 +69,28 @@ impl Server {
         })
     }
 
+    /// Asks Landfall itself, with the token of the job; `None` if it does not know the question.
+    pub fn ask(&self, step: &Step, path: &str, body: &Value) -> Result<Option<Value>, Failed> {
+        let url = format!("{}/landfall/v1/job/{path}", step.env("LANDFALL_URL"));
+        self.runtime.block_on(async {
+            let mut tries = 0;
+            loop {
+                let sent = self.client.post(&url).bearer_auth(step.env("LANDFALL_TOKEN")).json(body).send().await;
+                match sent {
+                    Ok(answer) if answer.status().is_success() => return answer.json().await.map(Some).map_err(failed(path)),
+                    Ok(_) => return Ok(None),
+                    Err(error) if tries >= TRIES || !(error.is_connect() || error.is_request()) => {
+                        return Err(Failed(format!("{path}: {}", told(&error))));
+                    }
+                    Err(_) => {
+                        tries += 1;
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        })
+    }
+
     /// Sends a file to a signed address.
     pub fn upload(&self, url: &str, file: &Path, media_type: &str) -> Result<(), Failed> {
         self.runtime.block_on(async {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    package_cache::{self, Tool},
     step::{Failed, Phase, Step, failed},
     versions::{Version, fits},
 };
@@ -80,19 +81,13 @@ fn use_folder(step: &Step, program: &str, found: &Found) -> Result<(), Failed> {
     if first.as_deref() == Some(&found.bin) { Ok(()) } else { step.add_path(&found.bin) }
 }
 
-fn cache_note(step: &Step) {
-    if !matches!(step.input("cache"), "" | "false") {
-        step.say("The caches of package managers stay on this machine; `cache` has nothing to do.");
-    }
-}
-
 fn hosted(step: &Step, name: &str) -> PathBuf {
     Path::new(step.env("RUNNER_TOOL_CACHE")).join(name)
 }
 
 pub fn node(step: &Step) -> Result<(), Failed> {
     if step.phase != Phase::Main {
-        return Ok(());
+        return package_cache::save(step);
     }
     let of_file = |file: &str, text: &str| {
         if !file.ends_with("package.json") {
@@ -121,14 +116,13 @@ pub fn node(step: &Step) -> Result<(), Failed> {
             step.export("NODE_AUTH_TOKEN", "XXXXX-XXXXX-XXXXX-XXXXX")?;
         }
     }
-    cache_note(step);
     step.set_output("node-version", &format!("v{}", found.version))?;
-    step.set_output("cache-hit", "false")
+    package_cache::restore(step, Tool::Node)
 }
 
 pub fn python(step: &Step) -> Result<(), Failed> {
     if step.phase != Phase::Main {
-        return Ok(());
+        return package_cache::save(step);
     }
     let wanted = wanted(step, "python-version", "python-version-file", |file, text| {
         let line = text.lines().map(str::trim).find(|line| line.starts_with("requires-python"));
@@ -161,8 +155,7 @@ pub fn python(step: &Step) -> Result<(), Failed> {
         step.set_output("python-version", &found.version.to_string())?;
         step.set_output("python-path", &bin.join("python3").display().to_string())?;
     }
-    cache_note(step);
-    step.set_output("cache-hit", "false")
+    package_cache::restore(step, Tool::Python)
 }
 
 /// A shim on the path stands for the version that it starts.
@@ -175,7 +168,7 @@ fn real_root(found: &Found) -> PathBuf {
 
 pub fn go(step: &Step) -> Result<(), Failed> {
     if step.phase != Phase::Main {
-        return Ok(());
+        return package_cache::save(step);
     }
     let of_file = |file: &str, text: &str| {
         if !file.ends_with("go.mod") && !file.ends_with("go.work") {
@@ -197,12 +190,12 @@ pub fn go(step: &Step) -> Result<(), Failed> {
         step.add_path(&Path::new(&gopath).join("bin"))?;
     }
     step.set_output("go-version", &found.version.to_string())?;
-    step.set_output("cache-hit", "false")
+    package_cache::restore(step, Tool::Go)
 }
 
 pub fn java(step: &Step) -> Result<(), Failed> {
     if step.phase != Phase::Main {
-        return Ok(());
+        return package_cache::save(step);
     }
     let wanted = wanted(step, "java-version", "java-version-file", first_word)?;
     let wanted = wanted.trim_end_matches("-ea").to_owned();
@@ -220,7 +213,7 @@ pub fn java(step: &Step) -> Result<(), Failed> {
     step.set_output("distribution", step.input("distribution"))?;
     step.set_output("version", &found.version.to_string())?;
     step.set_output("path", &text)?;
-    step.set_output("cache-hit", "false")
+    package_cache::restore(step, Tool::Java)
 }
 
 pub fn rust(step: &Step) -> Result<(), Failed> {

@@ -126,6 +126,11 @@ impl Step {
         self.tell("GITHUB_ENV", name, value)
     }
 
+    /// Adds Markdown to the summary of the step.
+    pub fn summarise(&self, text: &str) -> Result<(), Failed> {
+        self.append("GITHUB_STEP_SUMMARY", text)
+    }
+
     pub fn add_path(&self, folder: &Path) -> Result<(), Failed> {
         self.append("GITHUB_PATH", &format!("{}\n", folder.display()))
     }

@@ -66,7 +66,7 @@ pub async fn cancel_job(
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RerunBody {
-    /// `all` or `failed`
+    /// `all`, `failed`, or `failed-tests`: the failed jobs, which are told the tests that failed
     what: Option<String>,
     job: Option<String>,
 }
@@ -81,23 +81,42 @@ pub async fn rerun(
         return *answer;
     }
     let body = body.map(|Json(body)| body).unwrap_or_default();
+    let tests = if body.what.as_deref() == Some("failed-tests") { Tests::Failed } else { Tests::All };
     let wanted = match (body.what.as_deref(), body.job) {
         (None, Some(job)) => Wanted::Job(job),
-        (Some("failed"), None) => Wanted::Failed,
+        (Some("failed" | "failed-tests"), None) => Wanted::Failed,
         (Some("all") | None, None) => Wanted::All,
         (what, _) => {
             let found = what.unwrap_or_default();
-            return refuse(StatusCode::BAD_REQUEST, format!("expected `what` as `all` or `failed`, or a `job`, found `{found}`"));
+            return refuse(StatusCode::BAD_REQUEST, format!("expected `what` as `all`, `failed` or `failed-tests`, or a `job`, found `{found}`"));
         }
     };
     let id = RunId { project, number };
+    if let Err(error) = note_tests(&ci, &id, tests).await {
+        return store_error(&error);
+    }
     match intake::rerun(&ci, &id, &wanted).await {
         Ok(attempt) => (StatusCode::CREATED, Json(json!({"id": id, "attempt": attempt}))).into_response(),
         Err(error @ RerunError::NoRun(_)) => refuse(StatusCode::NOT_FOUND, error),
         Err(error @ (RerunError::NotOver | RerunError::Refused(_) | RerunError::Forgotten)) => {
             refuse(StatusCode::CONFLICT, error)
         }
-        Err(error @ (RerunError::Store(_) | RerunError::Unstorable(_))) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+        Err(error @ (RerunError::Store(_) | RerunError::Unstorable(_) | RerunError::Load(_))) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    }
+}
+
+/// Which tests of a job that runs again are wanted.
+enum Tests {
+    All,
+    Failed,
+}
+
+/// Notes for the next attempt at a run which tests its jobs shall run.
+async fn note_tests(ci: &Ci, id: &RunId, tests: Tests) -> Result<(), store::TypedError> {
+    let Some(run) = store::find::<Run>(&*ci.records, &Run::key_of(id)).await? else { return Ok(()) };
+    match tests {
+        Tests::Failed => crate::tests::ask_for_failed(ci, id, run.attempt + 1).await,
+        Tests::All => crate::tests::forget_failed(ci, id, run.attempt + 1).await,
     }
 }
 
@@ -108,6 +127,8 @@ pub struct DispatchBody {
     #[serde(rename = "ref")]
     git_ref: Option<String>,
     inputs: Map<String, Value>,
+    /// Whether jobs run whose inputs did not change; GitHub has no such thing.
+    no_reuse: bool,
 }
 
 pub async fn dispatch(
@@ -120,8 +141,9 @@ pub async fn dispatch(
         Ok(principal) => principal,
         Err(answer) => return *answer,
     };
-    let DispatchBody { git_ref, inputs } = body.map(|Json(body)| body).unwrap_or_default();
-    match intake::dispatch(&ci, &project, &workflow, git_ref.as_deref(), inputs, &principal).await {
+    let DispatchBody { git_ref, inputs, no_reuse } = body.map(|Json(body)| body).unwrap_or_default();
+    let context = if no_reuse { vec![("landfall_reuse", json!("never"))] } else { Vec::new() };
+    match intake::dispatch(&ci, &project, &workflow, git_ref.as_deref(), inputs, &principal, context).await {
         Ok(number) => (StatusCode::CREATED, Json(json!({"id": RunId { project, number }}))).into_response(),
         Err(error) => dispatch_error(&error),
     }

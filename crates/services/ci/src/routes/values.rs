@@ -1,7 +1,7 @@
 //! Secrets, variables and webhooks of projects.
 
 use access::Action;
-use api::{ProjectHook, ProjectSecret, ProjectVariable};
+use api::{Forks, ProjectHook, ProjectSecret, ProjectVariable};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -134,6 +134,8 @@ pub struct HookBody {
     secret: String,
     #[serde(default)]
     clone_url: Option<String>,
+    #[serde(default)]
+    forks: Forks,
 }
 
 pub async fn set_hook(
@@ -150,7 +152,7 @@ pub async fn set_hook(
         Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
     };
     let url = format!("{}/landfall/v1/hooks/{project}", ci.config.url);
-    match store::put(&*ci.records, &ProjectHook { project, sealed, clone_url: body.clone_url }).await {
+    match store::put(&*ci.records, &ProjectHook { project, sealed, clone_url: body.clone_url, forks: body.forks }).await {
         Ok(_) => Json(json!({"url": url, "content_type": "application/json"})).into_response(),
         Err(error) => store_error(&error),
     }

@@ -24,6 +24,10 @@ impl Services {
         JobServices { for_all, for_actions, secrets }
     }
 
+    pub fn caches(&self) -> keep::Caches {
+        self.0.caches().clone()
+    }
+
     pub fn router(&self) -> Router {
         self.0.router()
     }

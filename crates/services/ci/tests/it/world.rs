@@ -124,7 +124,8 @@ impl World {
         let (blobs, logs) = (self.blobs.clone(), self.logs.clone());
         let stores = Stores { records: records.clone(), blobs, logs, repositories: repositories.clone() };
         let sandbox = Arc::new(self.sandbox.clone());
-        let ci = Ci::new(config, stores, sandbox, self.tokens.clone(), self.seal.clone());
+        let mounted = ci::MountedCaches::new(toolkit.caches(), sandbox.clone());
+        let ci = Ci::new(config, stores, sandbox, self.tokens.clone(), self.seal.clone()).with_mounted_caches(mounted);
         let git = git::Git::new(repositories, records);
         let router: Router = ci.router().merge(git.router()).merge(toolkit.router());
         let router = router.layer(middleware::from_fn_with_state(self.tokens.clone(), identity::authenticate));

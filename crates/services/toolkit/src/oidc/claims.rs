@@ -88,8 +88,8 @@ pub fn of(grant: &JobGrant, issuer: &str, audience: &str, identifier: &str, now:
     let called = grant.job_workflow_ref.as_deref().unwrap_or(grant.fact("workflow_ref"));
     say("job_workflow_ref", called.into());
     say("job_workflow_sha", sha(grant.job_workflow_sha.as_ref().or(grant.github.get("workflow_sha"))).into());
-    if let Some(environment) = &grant.environment {
-        say("environment", environment.as_str().into());
+    if let Some(environment) = environment(grant) {
+        say("environment", environment.into());
     }
     say("runner_environment", "self-hosted".into());
     say("iss", issuer.into());
@@ -99,11 +99,18 @@ pub fn of(grant: &JobGrant, issuer: &str, audience: &str, identifier: &str, now:
     Value::Object(claims)
 }
 
+/// The environment as the workflow names it.
+fn environment(grant: &JobGrant) -> Option<&str> {
+    let known = grant.environment.as_ref()?;
+    Some(Some(grant.fact("environment")).filter(|it| !it.is_empty()).unwrap_or(known.as_str()))
+}
+
 /// Who the job is, in the form on which others' rules are written.
 fn subject(grant: &JobGrant) -> String {
     let repository = grant.fact("repository");
-    if let Some(environment) = &grant.environment {
-        return format!("repo:{repository}:environment:{environment}");
+    if let Some(environment) = environment(grant) {
+        // A colon parts the fields of a subject.
+        return format!("repo:{repository}:environment:{}", environment.replace(':', "%3A"));
     }
     // With `pull_request_target` the workflow is that of the base, and so is its name.
     if grant.fact("event_name").starts_with("pull_request") && grant.fact("event_name") != "pull_request_target" {
@@ -125,20 +132,22 @@ mod tests {
         check("pull_request", "refs/pull/3/merge", None, "repo:acme/shop:pull_request");
         check("pull_request_target", "refs/heads/main", None, "repo:acme/shop:ref:refs/heads/main");
         check("pull_request", "refs/pull/3/merge", Some("staging"), "repo:acme/shop:environment:staging");
+        check("push", "refs/heads/main", Some("Prod: EU"), "repo:acme/shop:environment:Prod%3A EU");
     }
 
     #[track_caller]
     fn check(event: &str, git_ref: &str, environment: Option<&str>, expected: &str) {
-        let facts = [("repository", "acme/shop"), ("event_name", event), ("ref", git_ref)];
+        let facts = [("repository", "acme/shop"), ("event_name", event), ("ref", git_ref), ("environment", environment.unwrap_or_default())];
         let grant = JobGrant {
             run: "shop#1".parse().expect("a run"),
             job: "build".to_owned(),
             attempt: 1,
             trust: Trust::Own,
+            outside: None,
             permissions: Default::default(),
             github: facts.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
             default_branch: "main".to_owned(),
-            environment: environment.map(|it| it.parse().expect("a name")),
+            environment: environment.map(|_| "some".parse().expect("a name")),
             job_workflow_ref: None,
             job_workflow_sha: None,
             expires: Timestamp::default(),

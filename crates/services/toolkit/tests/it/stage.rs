@@ -74,6 +74,7 @@ impl Stage {
             job: "build".to_owned(),
             attempt: 1,
             trust: Trust::Own,
+            outside: None,
             permissions: BTreeMap::from([("contents".to_owned(), Permission::Read)]),
             github: facts.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
             default_branch: "main".to_owned(),
