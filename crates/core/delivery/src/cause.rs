@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The codes of causes and what each means, for `landfall explain CODE`.
-pub const CODES: [(&str, &str); 13] = [
+pub const CODES: [(&str, &str); 25] = [
     ("LF-D0101", "The image of a container could not be pulled: it is in no registry that was asked, or its name is wrong."),
     ("LF-D0102", "A container ended again and again soon after its start; its last output usually says why."),
     ("LF-D0103", "The containers run, but their readiness probe never succeeded, so they got no traffic."),
@@ -24,6 +24,18 @@ pub const CODES: [(&str, &str); 13] = [
     ("LF-D0110", "A person asked for the rollback."),
     ("LF-D0201", "Objects of an app could not be written; the API server's own words say why."),
     ("LF-D0202", "Everything of an app was written, and an object of it did not become healthy."),
+    ("LF-D0203", "The analysis of a new version failed while it got a share of the requests; the evidence names the limit and what was measured."),
+    ("LF-D0204", "A new version that was tried beside the old one did not get ready, or could not take over."),
+    ("LF-D0205", "The plan of a roll-out cannot be carried out; nothing was written."),
+    ("LF-D0301", "There is nothing to go back to: no earlier deployment was healthy, or what it brought is not kept any more."),
+    ("LF-D0302", "A field differs between the two states that the API server lets nobody change; one of the ways would be refused."),
+    ("LF-D0303", "A hook says of itself that what it does cannot be undone (`landfall.dev/irreversible: \"true\"`)."),
+    ("LF-D0304", "An image that the way back needs is not there any more."),
+    ("LF-D0305", "Something is not copied by a drill, because a copy would touch what lies outside of it."),
+    ("LF-D0306", "After the way back, something was not as it had been."),
+    ("LF-D0307", "The API server refused a change that the way back needs; the message is its own."),
+    ("LF-D0308", "The copy of a drill did not become healthy."),
+    ("LF-D0309", "A drill was cut short, by the end of the server or of its time."),
     ("LF-G0001", "An Application says something that does not fit, or lacks something that it needs."),
     ("LF-G0002", "An Application has a field that is not carried out; it is refused by name, not left aside."),
 ];

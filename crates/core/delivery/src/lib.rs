@@ -4,10 +4,12 @@
 //! and carries out what it is told.
 
 mod cause;
+pub mod drill;
 pub mod gitops;
 mod health;
 mod pin;
 mod restore;
+pub mod rollout;
 mod sight;
 mod thread;
 

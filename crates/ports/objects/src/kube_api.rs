@@ -74,11 +74,14 @@ impl KubeApi {
             .body(Bytes::from(bytes))
             .map_err(|error| ClusterError::Unreachable(error.to_string()))?;
         let (status, bytes) = read(self.send(request).await?).await?;
-        let value: Value = serde_json::from_slice(&bytes)?;
         if status.is_success() {
-            return Ok(value);
+            return Ok(serde_json::from_slice(&bytes)?);
         }
-        let message = value.pointer("/message").and_then(Value::as_str).unwrap_or("no reason given");
+        // Of a group that it does not serve a cluster speaks in plain text, and so do proxies before it.
+        let text = String::from_utf8_lossy(&bytes);
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let line = || text.lines().next().map(str::trim).filter(|line| !line.is_empty());
+        let message = value.pointer("/message").and_then(Value::as_str).or_else(line).unwrap_or("no reason given");
         Err(ClusterError::Refused { code: status.as_u16(), message: message.to_owned() })
     }
 
@@ -137,7 +140,8 @@ impl KubeApi {
             value["metadata"]["labels"] = Value::Object(labels);
         }
         match self.create(&namespace, &value).await {
-            Ok(_) | Err(ClusterError::Refused { code: 409, .. }) => Ok(()),
+            // Who may not make namespaces is given one; if there is none, what goes there is refused with its name.
+            Ok(_) | Err(ClusterError::Refused { code: 403 | 409, .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }

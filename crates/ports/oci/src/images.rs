@@ -1,6 +1,7 @@
 //! The images this machine has: finding, tagging, making and mounting them.
 
 mod error;
+mod presence;
 mod tags;
 
 use std::{
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use error::{CommitError, ImageError, OpenError, PutError, RemoteFinding, ResolveError};
+pub use presence::{ByDigest, Presence};
 pub use tags::{TagError, is_immutable, put_tag};
 
 /// A config has to be held in memory; real ones have some kilobytes.

@@ -19,7 +19,7 @@ mod xattr;
 pub use archive::ReadError as ArchiveError;
 pub use extract::ExtractError;
 pub use images::{
-    CommitError, ImageError, Images, OpenError, Origin, PutError, RemoteFinding, Resolution, ResolveError,
+    ByDigest, CommitError, ImageError, Images, OpenError, Origin, Presence, PutError, RemoteFinding, Resolution, ResolveError,
     StoredImage, TagError, is_immutable, put_tag,
 };
 pub use import::{ImportError, Imported, Progress, Report, Shape};

@@ -325,7 +325,7 @@ fn allowed(asker: Asker, action: &Action<'_>) -> Result<Principal, Refusal> {
 fn origin(principal: &Principal) -> Origin {
     match principal {
         Principal::Job { run, commit, .. } => Origin { run: Some(run.clone()), commit: Some(*commit) },
-        Principal::Admin | Principal::ServiceAccount { .. } | Principal::Component { .. } => Origin::default(),
+        Principal::Admin | Principal::Agent { .. } | Principal::ServiceAccount { .. } | Principal::Component { .. } => Origin::default(),
     }
 }
 

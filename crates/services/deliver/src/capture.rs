@@ -12,7 +12,6 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{Method, StatusCode, header, request::Parts};
-use names::ImageRef;
 use serde_json::Value;
 
 use objects::{ClusterError, Target, is_write, read};
@@ -218,16 +217,10 @@ async fn pin(deliver: &Deliver, document: &mut Value) -> Result<Vec<ReleasedImag
     let mut pinned = BTreeMap::new();
     let mut images = Vec::new();
     for reference in delivery::images_in(document) {
-        // A name that is none is for the API server and the node to complain about.
-        let Ok(name) = reference.parse::<ImageRef>() else { continue };
-        let Some(digest) = deliver.images.find(&name).await? else { continue };
-        let written = reference.split('@').next().unwrap_or(&reference).to_owned();
-        let by_digest = match &deliver.node_registry {
-            Some(prefix) => format!("{prefix}/{}@{digest}", deliver.images.repository(&name)),
-            None => format!("{written}@{digest}"),
-        };
-        pinned.insert(reference.clone(), by_digest);
-        images.push(ReleasedImage { reference: written, digest });
+        if let Some(found) = deliver.images.by_digest(&reference, deliver.node_registry.as_deref()).await? {
+            pinned.insert(reference, found.name);
+            images.push(found.released);
+        }
     }
     delivery::pin(document, &pinned);
     Ok(images)

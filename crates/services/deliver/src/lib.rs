@@ -5,6 +5,7 @@
 //! to digests, each object as it was before and as it is after.
 
 mod capture;
+mod drill;
 mod environments;
 mod intents;
 mod judge;
@@ -21,6 +22,7 @@ use std::{
 use axum::Router;
 use identity::Seal;
 use names::ProjectName;
+use rehearsal::{Nodes, Rehearsal};
 use store::{Blobs, Records};
 
 pub use judge::JudgeError;
@@ -34,6 +36,7 @@ pub struct Deliver {
     cluster: KubeApi,
     images: Arc<oci::Images>,
     snapshots: snapshot::Snapshots,
+    rehearsal: Rehearsal,
     node_registry: Option<String>,
     /// Namespaces of projects that are known to be there.
     namespaces: Arc<Mutex<HashSet<ProjectName>>>,
@@ -47,10 +50,12 @@ impl Deliver {
         client: kube::Client,
         images: Arc<oci::Images>,
         seal: Seal,
+        nodes: Nodes,
     ) -> Self {
         let snapshots = snapshot::Snapshots::new(blobs, seal);
         let cluster = KubeApi::new(client);
-        Self { records, cluster, images, snapshots, node_registry: None, namespaces: Arc::default() }
+        let rehearsal = Rehearsal::new(records.clone(), cluster.clone(), images.clone(), nodes);
+        Self { records, cluster, images, snapshots, rehearsal, node_registry: None, namespaces: Arc::default() }
     }
 
     /// Names images by the registry at `prefix`, because the cluster cannot reach our own.

@@ -114,7 +114,7 @@ pub async fn carry_out(deliver: &Deliver, release: &Release) -> Result<bool, Rol
 }
 
 /// Writes everything back; gives what the API server refused for good, in words.
-async fn restore(
+pub async fn restore(
     deliver: &Deliver,
     before: &BTreeMap<ObjectRef, Option<Value>>,
 ) -> Result<Vec<String>, ClusterError> {

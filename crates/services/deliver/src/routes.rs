@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    Deliver, environments,
+    Deliver, drill, environments,
     rollback::{self, RequestError},
 };
 
@@ -21,14 +21,15 @@ pub fn router(deliver: Deliver) -> Router {
     Router::new()
         .route("/landfall/v1/environments", get(list))
         .route("/landfall/v1/rollbacks", post(roll_back))
+        .route("/landfall/v1/environments/{project}/{environment}/drills", post(drill::begin))
         .with_state(deliver)
 }
 
-fn refuse(status: StatusCode, message: impl std::fmt::Display) -> Response {
+pub fn refuse(status: StatusCode, message: impl std::fmt::Display) -> Response {
     (status, Json(json!({"error": message.to_string()}))).into_response()
 }
 
-fn allow(principal: Option<Extension<Principal>>, action: &Action<'_>) -> Result<Principal, Response> {
+pub fn allow(principal: Option<Extension<Principal>>, action: &Action<'_>) -> Result<Principal, Response> {
     let Some(Extension(principal)) = principal else { return Err(identity::basic_challenge()) };
     match access::check(&principal, action) {
         Ok(()) => Ok(principal),

@@ -13,17 +13,18 @@ use crate::{
     GitOps,
     compare::{self, Look},
     deploy,
-    desired::{self, Desired, DesiredError},
+    desired::{self, Asking, Desired, DesiredError},
     heal::Heals,
     kept::{KeptError, Objects},
     pulse::Changed,
+    rollout,
     source,
     sync::States,
     verdict,
 };
 
-/// How often a foreign repository is asked, when nobody tells.
-pub const POLL: Duration = Duration::from_secs(60);
+/// How often a foreign repository is asked, when nobody tells; and up to half as long again, so that many apps do not ask at once.
+pub const POLL: Duration = Duration::from_secs(120);
 
 /// After a failed look.
 pub const RETRY: Duration = Duration::from_secs(5);
@@ -59,6 +60,7 @@ pub struct Memory {
     /// Of the deployment with this number.
     pub states: (u64, States),
     pub heals: Heals,
+    pub rollout: rollout::Memory,
     wrote_back: Option<Timestamp>,
     sight: Sight,
 }
@@ -81,20 +83,37 @@ pub async fn follow(service: GitOps, name: String, wake: Arc<Notify>) {
             Ok(Some(wait)) => wait,
             Err(error) => {
                 tracing::warn!(%error, app = name, "a look at an app broke off; it is taken again");
+                if let StepError::Cluster(error) = error {
+                    tell_unseen(&service, &name, error).await;
+                }
                 Some(RETRY)
             }
         };
         let sleep = async {
             match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => service.clock.sleep(wait).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = wake.notified() => {}
             () = sleep => {}
-            () = changed(&memory.sight, &mut changes) => tokio::time::sleep(CALM).await,
+            () = changed(&memory.sight, &mut changes) => service.clock.sleep(CALM).await,
         }
+    }
+}
+
+/// What cannot be seen is neither in sync nor healthy.
+async fn tell_unseen(service: &GitOps, name: &str, error: ClusterError) {
+    let error = DesiredError::Cluster(error);
+    let condition = AppCondition { kind: error.condition().to_owned(), message: error.to_string(), help: error.help().to_owned() };
+    let told = store::modify::<App>(&*service.records, name, |app| {
+        app.status.conditions = vec![condition.clone()];
+        app.status.sync = SyncState::Unknown;
+        app.status.health = api::Health::Unknown;
+    });
+    if let Err(error) = told.await {
+        tracing::warn!(%error, app = name, "it could not be written down that an app is not seen");
     }
 }
 
@@ -113,29 +132,42 @@ async fn changed(sight: &Sight, changes: &mut broadcast::Receiver<Changed>) {
 
 /// One look; `None` when the app is gone.
 async fn step(service: &GitOps, name: &str, memory: &mut Memory) -> Result<Option<Wait>, StepError> {
-    let Some(stored) = store::find::<App>(&*service.records, name).await? else { return Ok(None) };
+    let Some(stored) = store::find::<App>(&*service.records, name).await?.filter(|app| app.spec.cluster.is_none()) else { return Ok(None) };
     let mut app = stored.clone();
-    let now = store::now();
+    let now = service.clock.now();
     if app.request == Some(AppRequest::Release) {
         gitops::release(&mut app);
+    }
+    let is_told = app.request.is_some();
+    if app.request == Some(AppRequest::Refresh) {
+        app.request = None;
     }
     let revision = match &app.request {
         Some(AppRequest::Sync { revision, .. }) => revision.clone(),
         _ => None,
     };
     app.status.conditions.clear();
-    let desired = service.desired(&app, revision.as_deref(), &mut memory.desired, now).await;
+    let rolled = rollout::go_on(service, &mut app, &mut memory.rollout, now).await?;
+    let desired = service.desired(&app, revision.as_deref(), &mut memory.desired, if is_told { Asking::Now } else { Asking::Seldom }, now).await;
     let wait = match desired {
         Ok(desired) => with_desired(service, &mut app, &desired, memory, now).await?,
         Err(error) => without_desired(service, &mut app, &error, memory, now).await?,
     };
+    tell_irreversible(&mut app);
     app.status.observed = stored.generation;
     memory.sight = sight(&app);
     if stored != app {
         save(service, &app).await?;
     }
-    let foreign = app.spec.sources.iter().any(source::is_foreign).then_some(POLL);
-    Ok(Some(wait.into_iter().chain(foreign).min()))
+    let foreign = app.spec.sources.iter().any(source::is_foreign).then(|| poll(name, now));
+    Ok(Some(wait.into_iter().chain(foreign).chain(rolled).min()))
+}
+
+/// The same app asks at another moment each time.
+fn poll(name: &str, now: Timestamp) -> Duration {
+    let odds = names::Digest::of(format!("{name} {}", now.as_micros()).as_bytes());
+    let share = u32::from(odds.as_bytes()[0]);
+    POLL + POLL / 2 * share / 255
 }
 
 fn sight(app: &App) -> Sight {
@@ -144,7 +176,31 @@ fn sight(app: &App) -> Sight {
         namespace: it.object.namespace.clone(),
         name: it.object.name.clone(),
     };
-    Sight { objects: app.status.resources.iter().map(changed).collect(), everything: app.status.operation.is_some() }
+    Sight { objects: app.status.resources.iter().map(changed).chain(rollout::watched(app)).collect(), everything: app.status.operation.is_some() }
+}
+
+/// A bad deployment stays because of a hook that nobody can undo.
+fn tell_irreversible(app: &mut App) {
+    let Some(last) = app.status.history.last() else { return };
+    if last.state == api::DeploymentState::Failed && app.status.deployed == Some(last.id) && !last.irreversible.is_empty() {
+        let hooks: Vec<_> = last.irreversible.iter().map(ToString::to_string).collect();
+        let message = format!("deployment {} is bad and stays: {} ran, which cannot be undone", last.id, hooks.join(", "));
+        let help = format!("push a fix, or go back all the same with `landfall app rollback {}`", app.name);
+        condition(app, "IrreversibleHook", message, &help);
+    }
+}
+
+/// What waits to be deployed has a hook that nobody can undo.
+fn warn_of_irreversible(app: &mut App, desired: &Desired) {
+    if app.status.history.last().is_some_and(|it| it.revision.rendered == desired.revision.rendered) {
+        return;
+    }
+    let hooks: Vec<_> = desired.objects.iter().filter(|(_, value)| delivery::drill::is_irreversible(value)).map(|(object, _)| object.to_string()).collect();
+    if !hooks.is_empty() {
+        let message = format!("the next sync runs {}, which cannot be undone: if it turns out bad, it is not taken back by itself", hooks.join(", "));
+        let help = format!("`landfall drill rollback {} --next` tries the way back before", app.name);
+        condition(app, "IrreversibleHook", message, &help);
+    }
 }
 
 fn take_up_back(app: &mut App, now: Timestamp) {
@@ -171,7 +227,7 @@ async fn without_desired(
     if app.status.operation.is_some() {
         return deploy::go_on(service, app, memory, now).await;
     }
-    let Some(objects) = standing_objects(service, app).await? else { return Ok(Some(RETRY)) };
+    let Some(objects) = standing_objects(service, app, &mut memory.rollout).await? else { return Ok(Some(RETRY)) };
     let mut look = service.look(app, &objects, &mut memory.looks).await?;
     show(app, &look);
     verdict::judge(app, &look, now);
@@ -195,6 +251,11 @@ async fn with_desired(
     for why in desired.found.iter().filter_map(|it| it.stale.clone()) {
         condition(app, "SourceUnreachable", why, "what was fetched last is followed meanwhile");
     }
+    if desired.objects.is_empty() {
+        let paths: Vec<_> = app.spec.sources.iter().map(|it| if it.path.is_empty() { "." } else { &it.path }).collect();
+        let message = format!("there are no manifests at `{}`", paths.join("`, `"));
+        condition(app, "NoManifests", message, "mend `path`; of a folder only its own files count unless `directory.recurse` is set");
+    }
     take_up_back(app, now);
     gitops::replace_stuck(app, &desired.revision, now);
     if app.status.operation.is_some() {
@@ -202,8 +263,9 @@ async fn with_desired(
     }
     let asked = matches!(app.request, Some(AppRequest::Sync { .. }));
     let held = !asked && gitops::is_quarantined(app, desired.revision.rendered);
-    let kept = if held { standing_objects(service, app).await? } else { None };
-    let goal = kept.as_ref().unwrap_or(&desired.objects);
+    let kept = if held { standing_objects(service, app, &mut memory.rollout).await? } else { None };
+    let staged = rollout::staged(service, app, desired.revision.rendered, &desired.objects, &mut memory.rollout).await?;
+    let goal = kept.as_ref().unwrap_or(&staged);
     let look = service.look(app, goal, &mut memory.looks).await?;
     show(app, &look);
     judge(service, app, desired, held, &look, memory, now).await?;
@@ -213,7 +275,7 @@ async fn with_desired(
     memory.heals.see(&look, now);
     let standing = Standing {
         seen: &desired.revision,
-        differing: look.differing.len(),
+        differing: look.differing.len() + usize::from(rollout::is_outdated(app, desired.revision.rendered)),
         extra: look.extra.len(),
         heals: memory.heals.count(),
         last_heal: memory.heals.last(),
@@ -222,7 +284,12 @@ async fn with_desired(
     app.status.sync = gitops::sync_state(&choice, &standing);
     let glance = is_awaited(app).then_some(GLANCE);
     match choice {
-        Choice::Rest(_) | Choice::Back { .. } => Ok(glance),
+        Choice::Rest(_) | Choice::Back { .. } => {
+            if app.status.sync == SyncState::OutOfSync {
+                warn_of_irreversible(app, desired);
+            }
+            Ok(glance)
+        }
         Choice::Wait(until) => Ok(Some(until.since(now))),
         Choice::Hold { deployment, quarantined } => {
             let message = format!("held at deployment {deployment}: deployment {quarantined} is quarantined");
@@ -235,11 +302,13 @@ async fn with_desired(
             memory.heals.heal(service, app, goal, &look, now).await?;
             Ok(Some(CALM))
         }
+        Choice::Sync { .. } if rollout::is_settling(app) => Ok(Some(GLANCE)),
         Choice::Sync { prune, confirmed } => {
             if !deploy::begin(service, app, desired, &look, deploy::Pruning::of(prune, confirmed), now).await? {
                 return Ok(Some(POLL));
             }
             memory.heals = Heals::default();
+            rollout::begin(service, app, desired, &mut memory.rollout, now).await?;
             deploy::go_on(service, app, memory, now).await
         }
     }
@@ -261,7 +330,7 @@ async fn judge(
     let rendered = gitops::standing(app).map(|it| it.revision.rendered);
     if held || rendered == Some(desired.revision.rendered) {
         verdict::judge(app, look, now);
-    } else if let Some(objects) = standing_objects(service, app).await? {
+    } else if let Some(objects) = standing_objects(service, app, &mut memory.rollout).await? {
         let own = service.look(app, &objects, &mut memory.looks).await?;
         verdict::judge(app, &own, now);
     }
@@ -273,9 +342,12 @@ fn is_awaited(app: &App) -> bool {
 }
 
 /// What the cluster holds while Git is not followed.
-async fn standing_objects(service: &GitOps, app: &App) -> Result<Option<Objects>, StepError> {
-    match gitops::standing(app) {
-        Some(deployment) => Ok(Some(service.kept.read(deployment.revision.rendered).await?)),
+async fn standing_objects(service: &GitOps, app: &App, memory: &mut rollout::Memory) -> Result<Option<Objects>, StepError> {
+    match gitops::standing(app).map(|it| it.revision.rendered) {
+        Some(rendered) => {
+            let objects = service.kept.read(rendered).await?;
+            Ok(Some(rollout::staged(service, app, rendered, &objects, memory).await?))
+        }
         None => Ok(None),
     }
 }
@@ -303,6 +375,7 @@ async fn write_back(service: &GitOps, app: &mut App, desired: &Desired, memory: 
 fn show(app: &mut App, look: &Look) {
     app.status.resources.clone_from(&look.resources);
     app.status.health = gitops::worst(look.resources.iter().filter(|it| !it.requires_pruning).filter_map(|it| it.health));
+    app.status.health = gitops::worst(rollout::health(app).into_iter().chain([app.status.health]));
 }
 
 pub fn condition(app: &mut App, kind: &str, message: String, help: &str) {

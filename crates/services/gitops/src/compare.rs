@@ -35,7 +35,7 @@ impl GitOps {
         for (object, wanted) in goal {
             self.pulse.watch(object);
             // Hooks come and go with a sync; they are no part of the state.
-            if is_hook(wanted) {
+            if gitops::is_hook(wanted) {
                 continue;
             }
             let resource = self.look_at(app, object, wanted, memory).await?;
@@ -45,37 +45,46 @@ impl GitOps {
             look.resources.push(resource);
         }
         for object in gitops::to_prune(&inventory(app), &names(goal)) {
-            let Some(live) = self.cluster.find(&object).await? else { continue };
+            let live = match self.cluster.find(&object).await {
+                Ok(Some(live)) => live,
+                Ok(None) => continue,
+                Err(ClusterError::Refused { message, .. }) => {
+                    look.resources.push(unseen(&object, message));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if live.pointer("/metadata/deletionTimestamp").is_some() {
                 continue;
             }
             self.pulse.watch(&object);
             let health = gitops::health_of(&live);
+            let stays = gitops::has_option(&live, "Prune=false");
             look.resources.push(AppResource {
                 object: object.clone(),
                 sync: SyncState::OutOfSync,
                 health: health.as_ref().map(|it| it.0),
-                message: "left Git; requires pruning".to_owned(),
+                message: if stays { "left Git and stays: it says `Prune=false`" } else { "left Git; requires pruning" }.to_owned(),
                 drift: Vec::new(),
                 requires_pruning: true,
             });
-            look.extra.push((object, live));
+            if !stays {
+                look.extra.push((object, live));
+            }
         }
         Ok(look)
     }
 
     async fn look_at(&self, app: &App, object: &ObjectRef, wanted: &Value, memory: &mut Memory) -> Result<AppResource, ClusterError> {
-        let missing = |message: String| AppResource {
-            object: object.clone(),
-            sync: SyncState::OutOfSync,
-            health: Some(Health::Missing),
-            message,
-            drift: Vec::new(),
-            requires_pruning: false,
+        let live = match self.cluster.find(object).await {
+            Ok(Some(live)) => live,
+            Ok(None) => return Ok(AppResource { health: Some(Health::Missing), ..unseen(object, String::new()) }),
+            // What may not be read is told; whether it may be written the sync will find.
+            Err(ClusterError::Refused { message, .. }) => return Ok(unseen(object, message)),
+            Err(error) => return Err(error),
         };
-        let Some(live) = self.cluster.find(object).await? else { return Ok(missing(String::new())) };
         let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
-        let key = format!("{version} {wanted}");
+        let key = format!("{version} {} {wanted}", app.generation);
         if let Some((known, resource)) = memory.0.get(object)
             && *known == key
         {
@@ -104,11 +113,16 @@ impl GitOps {
     }
 }
 
-/// Whether an object is made for a sync alone.
-pub fn is_hook(value: &Value) -> bool {
-    let annotations = value.pointer("/metadata/annotations").and_then(Value::as_object);
-    let has = |name: &str| annotations.is_some_and(|it| it.contains_key(name));
-    has("argocd.argoproj.io/hook") || has("helm.sh/hook") && annotations.and_then(|it| it.get("helm.sh/hook")) != Some(&Value::from("crd-install"))
+/// An object of which nothing is known.
+fn unseen(object: &ObjectRef, message: String) -> AppResource {
+    AppResource {
+        object: object.clone(),
+        sync: SyncState::OutOfSync,
+        health: Some(Health::Unknown),
+        message,
+        drift: Vec::new(),
+        requires_pruning: false,
+    }
 }
 
 /// Everything that earlier deployments wrote and that may still be there.

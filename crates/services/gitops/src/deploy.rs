@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use api::{App, Cause, Retry, SyncOperation};
+use api::{App, Retry, SyncOperation};
 use delivery::gitops::{self, NewDeployment, PruneGuard, Wrote};
 use names::Timestamp;
 
@@ -12,11 +12,9 @@ use crate::{
     compare::{self, Look, names},
     desired::Desired,
     kept::Objects,
-    sync::{Goal, Round, TaskState},
+    rollout,
+    sync::{Goal, Round, States, TaskState},
 };
-
-/// A refusal may be a matter of a moment, so it is tried twice; longer would only delay the way back.
-const TRIES: u32 = 2;
 
 /// What happens to objects that left Git.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +54,8 @@ pub async fn begin(
             return Ok(false);
         }
     }
-    service.kept.keep(desired.revision.rendered, &desired.objects).await?;
-    let wanted = desired.objects.iter().filter(|(_, value)| !compare::is_hook(value));
+    service.kept.keep(desired.revision.rendered, &desired.objects, &desired.pinned).await?;
+    let wanted = desired.objects.iter().filter(|(_, value)| !gitops::is_hook(value));
     let mut inventory: Vec<_> = wanted.map(|(object, _)| object.clone()).collect();
     if pruning == Pruning::Keep {
         // What stays is still the app's.
@@ -65,11 +63,18 @@ pub async fn begin(
     }
     let subject = desired.found.first().map(|it| it.subject.clone()).unwrap_or_default();
     gitops::begin(app, NewDeployment { revision: desired.revision.clone(), subject, inventory }, now);
+    if app.spec.options.apply_out_of_sync_only
+        && let Some(operation) = &mut app.status.operation
+    {
+        operation.done = gitops::untouched(&desired.objects, &look.differing);
+    }
     Ok(true)
 }
 
 /// Goes on with the sync that is under way.
 pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Timestamp) -> Result<Wait, StepError> {
+    // Requests go back before anything else does.
+    rollout::go_on(service, app, &mut memory.rollout, now).await?;
     let Some(mut operation) = app.status.operation.clone() else { return Ok(None) };
     let Some(deployment) = app.status.history.iter().find(|it| it.id == operation.deployment).cloned() else {
         app.status.operation = None;
@@ -86,7 +91,8 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
     let pruned = leftovers(service, app, &objects, &deployment.inventory).await?;
     let goal = Goal { objects: &objects, pruned, only: None };
     // The first round begins with a rehearsal of all of it; a way back is taken as far as it goes.
-    if operation.done.is_empty() && memory.states.1.is_empty() {
+    let is_first = operation.done.is_empty() || app.spec.options.apply_out_of_sync_only;
+    if is_first && memory.states.1.is_empty() {
         if deployment.back_to.is_none()
             && let Some(refusal) = service.rehearse(app, &goal).await?
         {
@@ -95,8 +101,11 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
         // What is to be written is known to the store before anything is written.
         save(service, app).await?;
     }
+    let staged = rollout::staged(service, app, deployment.revision.rendered, &objects, &mut memory.rollout).await?;
+    let goal = Goal { objects: &staged, ..goal };
     let round = service.advance(app, &mut operation, &goal, &mut memory.states.1).await?;
-    let moved = app.status.operation.as_ref().is_none_or(|it| it.done != operation.done);
+    let noted = note_irreversible(app, deployment.id, &goal, &memory.states.1);
+    let moved = noted || app.status.operation.as_ref().is_none_or(|it| it.done != operation.done);
     app.status.operation = Some(operation.clone());
     if moved {
         // A hook that is over is known to be over before it is deleted, or a crash would make it run again.
@@ -121,6 +130,16 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
             Ok(failed(app, memory, &operation, &reason, Wrote::Something, now))
         }
     }
+}
+
+/// Remembers hooks that began and cannot be undone; tells whether there are new ones.
+fn note_irreversible(app: &mut App, deployment: u64, goal: &Goal<'_>, states: &States) -> bool {
+    let began = |object: &api::ObjectRef| states.iter().any(|(id, state)| gitops::is_task_of(id, object) && *state != TaskState::Pending);
+    let hooks = goal.objects.iter().filter(|(object, value)| delivery::drill::is_irreversible(value) && began(object));
+    let Some(deployment) = app.status.history.iter_mut().find(|it| it.id == deployment) else { return false };
+    let new: Vec<_> = hooks.map(|(object, _)| object.clone()).filter(|it| !deployment.irreversible.contains(it)).collect();
+    deployment.irreversible.extend(new.iter().cloned());
+    !new.is_empty()
 }
 
 /// Objects of earlier deployments that are still there and that this one does not keep.
@@ -151,8 +170,7 @@ fn failed(app: &mut App, memory: &mut Memory, operation: &SyncOperation, reason:
         condition(app, "RollbackStuck", reason.to_owned(), "remove what stands in the way, or push a fix");
         gitops::next_retry(&Retry { limit: -1, ..app.spec.retry }, operation.attempt, now)
     } else {
-        let again = app.spec.automated.is_some() && operation.attempt < TRIES;
-        again.then(|| gitops::next_retry(&app.spec.retry, operation.attempt, now)).flatten()
+        app.spec.automated.and_then(|_| gitops::next_retry(&app.spec.retry, operation.attempt, now))
     };
     if let Some(retry) = retry {
         operation.attempt += 1;
@@ -161,12 +179,7 @@ fn failed(app: &mut App, memory: &mut Memory, operation: &SyncOperation, reason:
         app.status.operation = Some(operation);
         return Some(retry.since(now));
     }
-    let cause = Cause {
-        code: "LF-D0201".to_owned(),
-        summary: reason.to_owned(),
-        evidence: Vec::new(),
-        help: vec![format!("landfall app get {}", app.name)],
-    };
+    let cause = gitops::refused(&app.name, reason);
     gitops::fail(app, operation.deployment, cause, wrote, now);
     Some(Duration::ZERO)
 }

@@ -1,13 +1,13 @@
 //! What Git says: all sources of an app, rendered for the cluster.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use api::{App, AppSource, Revision};
 use files::{Files as _, MemoryFiles};
 use names::{Digest, Timestamp};
 use objects::ClusterError;
 use render::{Chance, ChartRequest, Compat, Edits, Format, PlainRequest, Request, ValueSources};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{GitOps, kept::Objects, source::{Found, Fresh, SourceError, Trees}};
 
@@ -15,7 +15,14 @@ use crate::{GitOps, kept::Objects, source::{Found, Fresh, SourceError, Trees}};
 pub const OWNER: &str = "landfall.dev/app";
 
 /// Foreign sources are asked once in this time; a little less than the actor waits between looks.
-const ASK: Duration = Duration::from_secs(55);
+const ASK: Duration = Duration::from_secs(115);
+
+/// Whether somebody waits for what foreign sources say now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    Now,
+    Seldom,
+}
 
 /// Why it is not known what shall be in the cluster.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +34,8 @@ pub enum DesiredError {
     Render(String),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    #[error("images cannot be looked up: {0}")]
+    Store(#[from] store::TypedError),
     #[error("the cluster does not serve `{kind}` of `{api_version}`; define it first, or in an earlier wave")]
     NoKind { api_version: String, kind: String },
 }
@@ -35,16 +44,27 @@ impl DesiredError {
     /// The word that the app's condition has.
     pub fn condition(&self) -> &'static str {
         match self {
+            Self::Cluster(ClusterError::Refused { .. }) => "ClusterRefuses",
             Self::Cluster(_) => "ClusterUnreachable",
-            Self::Source(_) | Self::Render(_) | Self::NoKind { .. } => "ComparisonError",
+            Self::Source(SourceError::NoRepository(_)) => "RepositoryMissing",
+            Self::Source(SourceError::NoRevision { .. } | SourceError::NoTag { .. }) => "RevisionMissing",
+            Self::Source(SourceError::Git { .. }) => "SourceUnreachable",
+            Self::Render(_) => "RenderError",
+            Self::NoKind { .. } => "KindMissing",
+            Self::Store(_) => "StoreUnreachable",
         }
     }
 
     /// What leads on.
     pub fn help(&self) -> &'static str {
         match self {
+            Self::Cluster(ClusterError::Refused { .. }) => "give the account that Landfall uses the rights that the message names",
             Self::Cluster(_) => "check that the cluster answers",
-            Self::Source(_) => "check the repository's address and the revision",
+            Self::Store(_) => "it is tried again",
+            Self::Source(SourceError::NoRepository(_)) => "push the repository, or mend `repoURL`; what was deployed stays as it is",
+            Self::Source(SourceError::NoRevision { .. }) => "push the branch or tag, or mend `targetRevision`",
+            Self::Source(SourceError::NoTag { .. }) => "push a tag in the range; pre-releases count only if the range names one",
+            Self::Source(SourceError::Git { .. }) => "check the repository's address and that it can be reached from here",
             Self::Render(_) => "try `landfall render` on the same folder",
             Self::NoKind { .. } => "apply the definition of the kind first",
         }
@@ -57,6 +77,8 @@ pub struct Desired {
     pub revision: Revision,
     pub objects: Objects,
     pub found: Vec<Found>,
+    /// Images that are named by digest, by their names in the manifests.
+    pub pinned: BTreeMap<String, String>,
 }
 
 /// What was rendered last, and from what.
@@ -72,9 +94,9 @@ pub struct Memory {
 
 impl GitOps {
     /// Resolves and renders all sources; what did not change is not rendered again.
-    pub async fn desired(&self, app: &App, revision: Option<&str>, memory: &mut Memory, now: Timestamp) -> Result<Desired, DesiredError> {
+    pub async fn desired(&self, app: &App, revision: Option<&str>, memory: &mut Memory, asking: Asking, now: Timestamp) -> Result<Desired, DesiredError> {
         // Events come all the time, and a foreign host is to be asked seldom; a person wants to know it now.
-        let is_due = app.request.is_some() || memory.asked.is_none_or(|last| now.since(last) >= ASK);
+        let is_due = asking == Asking::Now || memory.asked.is_none_or(|last| now.since(last) >= ASK);
         let fresh = if is_due { Fresh::Ask } else { Fresh::Known };
         if is_due {
             memory.asked = Some(now);
@@ -99,9 +121,10 @@ impl GitOps {
         {
             return Ok(Desired { found, ..desired.clone() });
         }
-        let objects = self.render_all(app, &found, &memory.trees).await?;
+        let mut objects = self.render_all(app, &found, &memory.trees).await?;
         let rendered = Digest::of(&serde_json::to_vec(&objects).unwrap_or_default());
-        let desired = Desired { revision: Revision { commits, rendered }, objects, found };
+        let pinned = self.pin(rendered, &mut objects).await?;
+        let desired = Desired { revision: Revision { commits, rendered }, objects, found, pinned };
         memory.last = Some((key, desired.clone()));
         Ok(desired)
     }
@@ -140,6 +163,11 @@ impl GitOps {
             }
             // Of an object that several sources have, the last one counts.
             objects.retain(|(it, _)| *it != object);
+            objects.push((object, value));
+        }
+        if let Some((object, value)) = managed_namespace(app)
+            && objects.iter().all(|(it, _)| *it != object)
+        {
             objects.push((object, value));
         }
         Ok(objects)
@@ -227,6 +255,26 @@ fn request(app: &App, source: &AppSource, versions: &[String], kube_version: &st
         exclude: source.directory.exclude.clone(),
     };
     request
+}
+
+/// The namespace that the app makes for itself, if it marks it; nobody deletes it with the app.
+fn managed_namespace(app: &App) -> Option<(api::ObjectRef, Value)> {
+    let marks = &app.spec.namespace_marks;
+    if !app.spec.options.create_namespace || *marks == api::NamespaceMarks::default() {
+        return None;
+    }
+    let object = api::ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        plural: "namespaces".to_owned(),
+        namespace: None,
+        name: app.spec.namespace.clone(),
+    };
+    let mut annotations = marks.annotations.clone();
+    annotations.insert("argocd.argoproj.io/sync-options".to_owned(), "Prune=false,Delete=false".to_owned());
+    annotations.insert(OWNER.to_owned(), app.name.clone());
+    let value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": app.spec.namespace, "labels": marks.labels, "annotations": annotations}});
+    Some((object, value))
 }
 
 /// Says in the object which app it belongs to.

@@ -11,10 +11,19 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::{WatchStreamExt as _, watcher},
 };
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, task::JoinSet};
 
 /// Bursts longer than this are told as one; who is late looks at everything.
 const CHANGES_MAX: usize = 4096;
+
+/// How far the client's rights to watch reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breadth {
+    /// One watch for all namespaces.
+    Cluster,
+    /// A watch in each namespace that has objects of an app.
+    Namespaces,
+}
 
 /// Something changed: kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,17 +33,25 @@ pub struct Changed {
     pub name: String,
 }
 
+/// What is watched: group and version, plural, namespace. The watches end with the last one who holds this.
+#[derive(Default)]
+struct Watched {
+    kinds: HashSet<(String, String, Option<String>)>,
+    tasks: JoinSet<()>,
+}
+
 /// All watches.
 #[derive(Clone)]
 pub struct Pulse {
     client: kube::Client,
-    watched: Arc<Mutex<HashSet<(String, String)>>>,
+    breadth: Breadth,
+    watched: Arc<Mutex<Watched>>,
     sender: broadcast::Sender<Changed>,
 }
 
 impl Pulse {
-    pub fn new(client: kube::Client) -> Self {
-        Self { client, watched: Arc::default(), sender: broadcast::channel(CHANGES_MAX).0 }
+    pub fn new(client: kube::Client, breadth: Breadth) -> Self {
+        Self { client, breadth, watched: Arc::default(), sender: broadcast::channel(CHANGES_MAX).0 }
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
@@ -43,8 +60,10 @@ impl Pulse {
 
     /// Watches the kind of an object from now on.
     pub fn watch(&self, object: &ObjectRef) {
-        let key = (object.api_version.clone(), object.plural.clone());
-        if !self.watched.lock().unwrap_or_else(PoisonError::into_inner).insert(key) {
+        let namespace = object.namespace.clone().filter(|_| self.breadth == Breadth::Namespaces);
+        let key = (object.api_version.clone(), object.plural.clone(), namespace.clone());
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !watched.kinds.insert(key) {
             return;
         }
         let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
@@ -55,12 +74,16 @@ impl Pulse {
             kind: object.kind.clone(),
             plural: object.plural.clone(),
         };
-        tokio::spawn(feel(self.client.clone(), resource, self.sender.clone()));
+        let client = self.client.clone();
+        let objects = match namespace {
+            Some(namespace) => kube::Api::namespaced_with(client, &namespace, &resource),
+            None => kube::Api::all_with(client, &resource),
+        };
+        watched.tasks.spawn(feel(objects, resource, self.sender.clone()));
     }
 }
 
-async fn feel(client: kube::Client, resource: ApiResource, sender: broadcast::Sender<Changed>) {
-    let objects = kube::Api::<DynamicObject>::all_with(client, &resource);
+async fn feel(objects: kube::Api<DynamicObject>, resource: ApiResource, sender: broadcast::Sender<Changed>) {
     let stream = watcher(objects, watcher::Config::default()).default_backoff().touched_objects();
     let mut stream = std::pin::pin!(stream);
     while let Some(event) = stream.next().await {

@@ -1,7 +1,7 @@
 //! The routes of apps: make, show, sync, go back.
 
 use access::{Action, Principal};
-use api::{App, AppRequest, AppSpec, AppStatus};
+use api::{App, AppRequest, AppSpec};
 use axum::{
     Extension, Json, Router,
     extract::{Path, Query, State},
@@ -12,22 +12,25 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::GitOps;
+use crate::{GitOps, adopt, agents, declared, drill, webhook};
 
 pub fn router(service: GitOps) -> Router {
     Router::new()
         .route("/landfall/v1/apps", get(list).post(create))
         .route("/landfall/v1/apps/{name}", get(show).delete(delete))
         .route("/landfall/v1/apps/{name}/request", post(request))
+        .route("/landfall/v1/apps/{name}/drills", post(drill::begin))
+        .route("/landfall/v1/apps/{name}/adoptions", post(adopt::adopt))
+        .route(webhook::PATH, get(webhook::show).post(webhook::receive))
         .with_state(service)
 }
 
-fn refuse(status: StatusCode, message: impl std::fmt::Display) -> Response {
+pub fn refuse(status: StatusCode, message: impl std::fmt::Display) -> Response {
     (status, Json(json!({"error": message.to_string()}))).into_response()
 }
 
 #[expect(clippy::result_large_err, reason = "the refusal is the answer itself, made once per refused request")]
-fn allow(principal: Option<Extension<Principal>>, action: &Action<'_>) -> Result<(), Response> {
+pub fn allow(principal: Option<Extension<Principal>>, action: &Action<'_>) -> Result<(), Response> {
     let Some(Extension(principal)) = principal else { return Err(identity::basic_challenge()) };
     access::check(&principal, action).map_err(|denied| refuse(StatusCode::FORBIDDEN, denied))
 }
@@ -68,6 +71,13 @@ async fn create(State(service): State<GitOps>, principal: Option<Extension<Princ
         Ok(read) => read,
         Err(error) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, yaml::render_all(&error.0, &source.text)),
     };
+    for app in &read {
+        match agents::check(&service, &app.spec).await {
+            Ok(None) => {}
+            Ok(Some(unknown)) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, unknown),
+            Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+        }
+    }
     let mut names = Vec::new();
     for app in read {
         if let Err(error) = put(&service, app.name.clone(), app.spec).await {
@@ -78,8 +88,9 @@ async fn create(State(service): State<GitOps>, principal: Option<Extension<Princ
     Json(json!({"apps": names})).into_response()
 }
 
-async fn put(service: &GitOps, name: String, spec: AppSpec) -> Result<(), store::TypedError> {
-    let fresh = App { name: name.clone(), spec: spec.clone(), generation: 1, request: None, status: AppStatus::default() };
+/// Makes an app, or changes it to this.
+pub async fn put(service: &GitOps, name: String, spec: AppSpec) -> Result<(), store::TypedError> {
+    let fresh = declared::fresh(name.clone(), spec.clone());
     if store::create(&*service.records, &fresh).await? {
         return Ok(());
     }
@@ -114,6 +125,10 @@ async fn delete(
         Ok(None) => return refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`")),
         Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
     };
+    if let (true, Some(cluster)) = (deletion.cascade, &app.spec.cluster) {
+        let message = format!("what `{name}` brought is in the cluster `{cluster}`, which only its agent reaches; remove the manifests from Git and sync, then delete without `--cascade`");
+        return refuse(StatusCode::CONFLICT, message);
+    }
     // The record goes first, so that its actor does not bring back what is deleted.
     if let Err(error) = store::remove::<App>(&*service.records, &name).await {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, error);
@@ -121,12 +136,21 @@ async fn delete(
     let mut left = Vec::new();
     if deletion.cascade {
         for object in crate::compare::inventory(&app).iter().rev() {
-            if let Err(error) = service.cluster.delete(object).await {
+            if let Err(error) = delete_object(&service, object).await {
                 left.push(format!("{object}: {error}"));
             }
         }
     }
     Json(json!({"deleted": name, "left": left})).into_response()
+}
+
+/// Deletes an object unless it asks to outlive its app.
+async fn delete_object(service: &GitOps, object: &api::ObjectRef) -> Result<(), objects::ClusterError> {
+    let live = service.cluster.find(object).await?;
+    if live.is_some_and(|live| delivery::gitops::has_option(&live, "Delete=false")) {
+        return Ok(());
+    }
+    service.cluster.delete(object).await
 }
 
 async fn request(

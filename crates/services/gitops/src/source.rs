@@ -6,6 +6,7 @@ use api::AppSource;
 use files::MemoryFiles;
 use names::{CommitId, ProjectName};
 use repo::{GitError, Repository};
+use sprig::{Constraint, Version};
 
 use crate::GitOps;
 
@@ -19,6 +20,8 @@ pub enum SourceError {
     NoRepository(String),
     #[error("`{revision}` is no branch, tag or commit of `{repository}`")]
     NoRevision { repository: String, revision: String },
+    #[error("no tag of `{repository}` is a version in `{range}`")]
+    NoTag { repository: String, range: String },
     #[error("`{repository}` cannot be read: {source}")]
     Git { repository: String, source: GitError },
 }
@@ -145,6 +148,13 @@ impl GitOps {
         if commit.is_none() {
             commit = repository.resolve_prefix(wanted).await.map_err(|error| git(source, error))?;
         }
+        if commit.is_none() && let Some(range) = range_of(wanted) {
+            let refs = repository.refs().await.map_err(|error| git(source, error))?;
+            commit = newest_in(&range, refs.iter().filter_map(|(name, id)| Some((name.strip_prefix("refs/tags/")?, *id))));
+            if commit.is_none() {
+                return Err(SourceError::NoTag { repository: shown(&source.repository), range: wanted.to_owned() });
+            }
+        }
         let Some(commit) = commit else {
             return Err(SourceError::NoRevision { repository: shown(&source.repository), revision: wanted.to_owned() });
         };
@@ -152,6 +162,20 @@ impl GitOps {
         let time = repository.time(commit).await.map_err(|error| git(source, error))?;
         Ok(Found { repository, commit, subject, time, branch, project, stale: None })
     }
+}
+
+/// A range of versions; a plain version or name is none.
+pub fn range_of(text: &str) -> Option<Constraint> {
+    let is_range = text.contains(['*', '^', '~', '<', '>', '=', '!', '|', ','])
+        || text.contains(" - ")
+        || text.split('.').any(|part| part.eq_ignore_ascii_case("x"));
+    if is_range { text.parse().ok() } else { None }
+}
+
+/// What belongs to the highest version in a range.
+pub fn newest_in<'a, T>(range: &Constraint, all: impl Iterator<Item = (&'a str, T)>) -> Option<T> {
+    let versions = all.filter_map(|(name, found)| Some((name.parse::<Version>().ok()?, found)));
+    versions.filter(|(version, _)| range.allows(version)).max_by(|left, right| left.0.cmp(&right.0)).map(|(_, found)| found)
 }
 
 #[cfg(test)]
@@ -166,6 +190,14 @@ mod tests {
             ("https://git.example/shop.git", None),
         ] {
             assert_eq!(own_project(address).map(|it| it.to_string()).as_deref(), expected, "{address}");
+        }
+        let tags = ["v1.0.0", "v1.2.0", "1.10.1", "v2.0.0-rc.1", "latest"];
+        for (range, expected) in [("^1.0.0", Some("1.10.1")), ("1.x", Some("1.10.1")), ("~1.2", Some("v1.2.0")), (">=2.0.0", None), (">=2.0.0-0", Some("v2.0.0-rc.1")), ("1.0 - 1.5", Some("v1.2.0"))] {
+            let range = range_of(range).unwrap_or_else(|| panic!("`{range}` is a range"));
+            assert_eq!(newest_in(&range, tags.into_iter().map(|it| (it, it))), expected);
+        }
+        for plain in ["main", "v1.2.0", "release/1.2", "0ab43f1"] {
+            assert!(range_of(plain).is_none(), "{plain}");
         }
         assert_eq!(shown("https://user:secret@git.example/a.git"), "https://git.example/a.git");
     }

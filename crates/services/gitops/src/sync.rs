@@ -135,7 +135,7 @@ impl GitOps {
                 };
                 written_or_failed(self.cluster.delete_with(&task.object, how).await)
             }
-            Work::Apply(manifest) => self.write(app, task, manifest).await,
+            Work::Apply(manifest) => self.write_task(app, task, manifest).await,
             Work::Hook { manifest, .. } => {
                 let mut manifest = manifest.clone();
                 if let Some(annotations) = manifest.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
@@ -149,17 +149,24 @@ impl GitOps {
                         self.cluster.delete(&task.object).await?;
                         Ok(Begun::Later)
                     }
-                    None => self.write(app, task, &manifest).await,
+                    None => self.write_task(app, task, &manifest).await,
                 }
             }
         }
     }
 
-    async fn write(&self, app: &App, task: &Task, manifest: &Value) -> Result<Begun, ClusterError> {
+    async fn write_task(&self, app: &App, task: &Task, manifest: &Value) -> Result<Begun, ClusterError> {
         let replaces = app.spec.options.replace || gitops::has_option(manifest, "Replace=true");
         if gitops::has_option(manifest, "Force=true") {
             self.cluster.delete(&task.object).await?;
         }
+        let respected = if app.spec.options.respect_ignore_differences && !app.spec.ignore.is_empty() {
+            let live = self.cluster.find(&task.object).await?;
+            live.map(|live| gitops::respect(manifest, &live, &app.spec.ignore))
+        } else {
+            None
+        };
+        let manifest = respected.as_ref().unwrap_or(manifest);
         let written = if replaces {
             self.replace(&task.object, manifest).await
         } else {

@@ -6,7 +6,7 @@ use api::{App, Cause, DeploymentState, Health};
 use delivery::gitops::{self, Wrote};
 use names::Timestamp;
 
-use crate::compare::Look;
+use crate::{compare::Look, rollout};
 
 /// A Deployment may carry the verdict on its last state for a moment, already under its new generation.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -18,10 +18,16 @@ pub fn judge(app: &mut App, look: &Look, now: Timestamp) {
     let wanted = look.resources.iter().filter(|it| !it.requires_pruning);
     let healths: Vec<_> = wanted.filter_map(|it| Some((it.health?, it))).collect();
     let worst = gitops::worst(healths.iter().map(|(health, _)| *health));
+    let changes_over = rollout::is_under_way(app);
     if matches!(worst, Health::Healthy | Health::Suspended) {
-        return gitops::succeed(app, id, now);
+        if !changes_over {
+            gitops::succeed(app, id, now);
+            rollout::forget(app);
+        }
+        return;
     }
-    let overdue = now.since(started) >= Duration::from_secs(app.spec.deadline_seconds);
+    let since = app.status.rollout.as_ref().and_then(|it| it.passed).map_or(started, |passed| passed.max(started));
+    let overdue = !changes_over && now.since(since) >= Duration::from_secs(app.spec.deadline_seconds);
     // Nothing comes after a way back, so it has all its time.
     let is_bad = worst == Health::Degraded && !is_back && now.since(started) >= SETTLE;
     if !is_bad && !overdue {

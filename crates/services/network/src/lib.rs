@@ -10,5 +10,5 @@ mod proxy;
 pub use dns::{Config as DnsConfig, Dns, StartError as DnsError};
 pub use proxy::{
     Config, Drained, LocalRoute, ServiceProxy, StartError,
-    stats::{EndpointStats, LATENCY_BOUNDS_MS, ServiceStats, Tally},
+    stats::{EndpointStats, LATENCY_BOUNDS_MS, ServiceStats, Tally, VersionStats},
 };

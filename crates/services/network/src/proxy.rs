@@ -24,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use delivery::rollout::{Split, TRAFFIC};
 use sandbox::netlink::{self, Cidr};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -221,7 +222,7 @@ impl Table {
             let entry = state.ports.entry(id.clone()).or_insert_with(|| Arc::new(Port::new(id.clone(), progress)));
             let entry = Arc::clone(entry);
             let affinity = if service.spec.session_affinity == "ClientIP" { Affinity::ClientIp } else { Affinity::None };
-            let left = entry.set_ready(&ready(port, transport, &slices), affinity);
+            let left = entry.set_ready(&ready(port, transport, &slices), affinity, split(service));
             state.leaving.extend(left);
             wanted_places.extend(places.into_iter().map(|place| (place, Arc::clone(&entry))));
             wanted_ports.push(id);
@@ -229,7 +230,7 @@ impl Table {
         let gone: Vec<PortId> =
             state.ports.keys().filter(|id| id.service == *key && !wanted_ports.contains(id)).cloned().collect();
         for id in gone {
-            let left = state.ports.remove(&id).map(|port| port.set_ready(&[], Affinity::None));
+            let left = state.ports.remove(&id).map(|port| port.set_ready(&[], Affinity::None, None));
             state.leaving.extend(left.into_iter().flatten());
         }
         state.leaving.retain(|backend| backend.in_flight() > 0);
@@ -250,6 +251,18 @@ impl Table {
             self.config.node_addresses.iter().map(move |address| (*address, number, transport))
         });
         own.into_iter().chain(nodes).collect()
+    }
+}
+
+/// How the requests to a Service are to be divided, if they are.
+fn split(service: &Service) -> Option<Split> {
+    let said = service.metadata.annotations.get(TRAFFIC)?;
+    match said.parse() {
+        Ok(split) => Some(split),
+        Err(error) => {
+            tracing::warn!(%error, service = %service.metadata.key(), "requests are not divided");
+            None
+        }
     }
 }
 

@@ -71,7 +71,7 @@ pub async fn put(
     store::put_bytes(&*registry.blobs, bytes).await?;
     let (run, commit) = match principal {
         Principal::Job { run, commit, .. } => (Some(run.clone()), Some(*commit)),
-        Principal::Admin | Principal::ServiceAccount { .. } | Principal::Component { .. } => (None, None),
+        Principal::Admin | Principal::Agent { .. } | Principal::ServiceAccount { .. } | Principal::Component { .. } => (None, None),
     };
     let record = ImageManifest {
         repository: name.to_owned(),

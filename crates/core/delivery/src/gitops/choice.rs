@@ -48,7 +48,7 @@ pub fn choose(app: &App, standing: &Standing<'_>, now: Timestamp) -> Choice {
                 // A person may try a quarantined state again by asking for it.
                 return Choice::Sync { prune: *prune, confirmed: *confirmed };
             }
-            AppRequest::Promote { .. } | AppRequest::Abort | AppRequest::Release => {}
+            AppRequest::Promote { .. } | AppRequest::Abort | AppRequest::Release | AppRequest::Refresh => {}
         }
     }
     if let Some(quarantine) = quarantine_of(app, standing.seen) {
@@ -107,6 +107,18 @@ pub fn sync_state(choice: &Choice, standing: &Standing<'_>) -> SyncState {
     }
 }
 
+/// `Held at 3 (4 quarantined)`, or the plain word.
+pub fn sync_words(app: &App) -> String {
+    let held = app.status.seen.as_ref().and_then(|seen| quarantine_of(app, seen));
+    match (app.status.sync, held) {
+        (SyncState::Held, Some(bad)) => {
+            let at = app.status.deployed.map_or_else(|| "nothing".to_owned(), |it| super::origin(app, it).to_string());
+            format!("Held at {at} ({} quarantined)", bad.deployment)
+        }
+        (state, _) => state.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use api::{Automated, Cause, Deployment};
@@ -134,6 +146,7 @@ mod tests {
                 back_to: None,
                 workloads: Vec::new(),
                 subject: String::new(),
+                irreversible: Vec::new(),
             });
         }
         app.status.deployed = Some(1);

@@ -3,6 +3,7 @@
 use api::{DriftField, IgnoreRule};
 use serde_json::{Map, Value};
 
+use super::jq_path::JqPath;
 use crate::sight::{list, text};
 
 /// More differing fields than this of one object are not told; the first say enough.
@@ -11,28 +12,89 @@ const FIELDS_MAX: usize = 100;
 /// The differences between `live` and `wanted`, which is the live object as it would be after a
 /// dry run of the apply: what the apply would not change is no difference.
 pub fn drift(live: &Value, wanted: &Value, rules: &[IgnoreRule]) -> Vec<DriftField> {
-    let rules: Vec<_> = rules.iter().filter(|rule| applies(rule, live)).collect();
+    let rules = rules_for(rules, live);
     let mut found = Vec::new();
-    compare(&meant(live), &meant(wanted), &mut Vec::new(), &mut found);
-    found.retain(|(path, ..)| !rules.iter().any(|rule| covers(rule, live, path)));
+    compare(&meant(live, &rules), &meant(wanted, &rules), &mut Vec::new(), &mut found);
+    found.retain(|(path, ..)| !rules.iter().any(|rule| rule.is_of_manager(live, path)));
+    let is_secret = text(live, "/kind") == "Secret";
+    let hide = |path: &[String], value: Option<Value>| match value {
+        Some(_) if is_secret && path.first().is_some_and(|it| it == "data" || it == "stringData") => Some(Value::from(HIDDEN)),
+        value => value,
+    };
     let field = |(path, wanted, live_value): (Vec<String>, Option<Value>, Option<Value>)| DriftField {
         writer: writer(live, &path),
+        wanted: hide(&path, wanted),
+        live: hide(&path, live_value),
         path: show(&path),
-        wanted,
-        live: live_value,
     };
     found.into_iter().take(FIELDS_MAX).map(field).collect()
 }
 
-/// Whether a rule says that the whole path is not compared.
-pub fn is_ignored(rules: &[IgnoreRule], live: &Value, pointer: &str) -> bool {
-    let path: Vec<_> = steps(pointer);
-    rules.iter().any(|rule| applies(rule, live) && covers(rule, live, &path))
+/// Stands where a secret value would be read by people, and be kept in a record.
+const HIDDEN: &str = "(hidden)";
+
+/// A rule for one object, with its expressions read.
+pub(super) struct Rule<'a> {
+    rule: &'a IgnoreRule,
+    jq: Vec<JqPath>,
 }
 
-/// Without what the server keeps for itself.
-fn meant(object: &Value) -> Value {
-    crate::kept(object)
+/// The rules that speak of an object.
+pub(super) fn rules_for<'a>(rules: &'a [IgnoreRule], object: &Value) -> Vec<Rule<'a>> {
+    let read = |rule: &'a IgnoreRule| {
+        // An expression that is none is refused when the app is read.
+        let jq = rule.jq.iter().filter_map(|text| JqPath::parse(text).ok()).collect();
+        Rule { rule, jq }
+    };
+    rules.iter().filter(|rule| applies(rule, object)).map(read).collect()
+}
+
+impl Rule<'_> {
+    /// Places in a document that are not compared.
+    fn places(&self, document: &Value) -> Vec<Vec<String>> {
+        let pointers = self.rule.json_pointers.iter().filter(|it| !it.is_empty()).map(|it| steps(it));
+        pointers.chain(self.jq.iter().flat_map(|it| it.places(document))).collect()
+    }
+
+    fn is_of_manager(&self, live: &Value, path: &[String]) -> bool {
+        !self.rule.managers.is_empty() && writer(live, path).is_some_and(|writer| self.rule.managers.contains(&writer))
+    }
+
+    /// Whether a place of `manifest` is left to others.
+    pub(super) fn covers(&self, live: &Value, manifest: &Value, path: &[String]) -> bool {
+        let places = self.places(live).into_iter().chain(self.places(manifest));
+        places.into_iter().any(|place| path.starts_with(&place)) || self.is_of_manager(live, path)
+    }
+}
+
+/// Without what the server keeps for itself and what is not compared.
+fn meant(object: &Value, rules: &[Rule<'_>]) -> Value {
+    let mut object = crate::kept(object);
+    let mut places: Vec<_> = rules.iter().flat_map(|rule| rule.places(&object)).collect();
+    // The last first: what is taken out of a list moves those behind it.
+    places.sort_by_key(|place| place.iter().map(|part| (part.parse::<usize>().ok(), part.clone())).collect::<Vec<_>>());
+    places.dedup();
+    for place in places.iter().rev() {
+        take_out(&mut object, place);
+    }
+    object
+}
+
+fn take_out(object: &mut Value, place: &[String]) {
+    let Some((last, above)) = place.split_last() else { return };
+    let parent = above.iter().try_fold(object, |value, part| match value {
+        Value::Array(items) => items.get_mut(part.parse::<usize>().ok()?),
+        other => other.get_mut(part),
+    });
+    match parent {
+        Some(Value::Object(fields)) => drop(fields.shift_remove(last)),
+        Some(Value::Array(items)) => {
+            if let Some(index) = last.parse::<usize>().ok().filter(|it| *it < items.len()) {
+                items.remove(index);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn applies(rule: &IgnoreRule, object: &Value) -> bool {
@@ -42,14 +104,6 @@ fn applies(rule: &IgnoreRule, object: &Value) -> bool {
         && fits(&rule.kind, text(object, "/kind"))
         && fits(&rule.name, text(object, "/metadata/name"))
         && fits(&rule.namespace, text(object, "/metadata/namespace"))
-}
-
-fn covers(rule: &IgnoreRule, live: &Value, path: &[String]) -> bool {
-    let below = |pointer: &String| path.starts_with(&steps(pointer)) && !pointer.is_empty();
-    if rule.json_pointers.iter().any(below) {
-        return true;
-    }
-    writer(live, path).is_some_and(|writer| rule.managers.contains(&writer))
 }
 
 /// The parts of a JSON pointer.
@@ -172,6 +226,14 @@ mod tests {
             .map(|it| format!("{} {} -> {} by {}", it.path, show(&it.live), show(&it.wanted), it.writer.as_deref().unwrap_or("-")))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn secrets_are_not_told() {
+        let secret = |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"key": value}});
+        let found = drift(&secret("b25l"), &secret("dHdv"), &[]);
+        let told: Vec<_> = found.iter().map(|it| (it.path.as_str(), it.wanted.clone(), it.live.clone())).collect();
+        assert_eq!(told, [(".data.key", Some(json!("(hidden)")), Some(json!("(hidden)")))]);
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub fn begin(app: &mut App, new: NewDeployment, now: Timestamp) -> u64 {
         back_to: None,
         workloads: Vec::new(),
         subject: new.subject,
+        irreversible: Vec::new(),
     };
     push(app, deployment, String::new())
 }
@@ -130,6 +131,11 @@ pub fn fail(app: &mut App, id: u64, cause: Cause, wrote: Wrote, now: Timestamp) 
     }
     // Without anything to hold on to, there is nothing to be kept from.
     let Some(back) = way_back(app, id, revision.rendered) else { return };
+    // What stands may need what the hook did; only a person knows whether the older version can do with it.
+    if wrote == Wrote::Something && !irreversible_since(app, back).is_empty() {
+        app.status.deployed = Some(id);
+        return;
+    }
     quarantine(app, id, &revision, &cause, now);
     let before = app.status.history.iter().rev().find(|it| it.id < id);
     let untouched = before.is_some_and(|it| it.state == DeploymentState::Healthy);
@@ -168,6 +174,11 @@ pub fn release(app: &mut App) {
 /// Whether Landfall takes the quarantined state back in Git by itself; after a person's rollback, Git is left to people.
 pub fn is_taken_back_in_git(quarantine: &Quarantine) -> bool {
     quarantine.cause.code != ASKED
+}
+
+/// Hooks that ran after a deployment and cannot be undone.
+pub fn irreversible_since(app: &App, earlier: u64) -> Vec<ObjectRef> {
+    app.status.history.iter().filter(|it| it.id > earlier).flat_map(|it| it.irreversible.iter().cloned()).collect()
 }
 
 /// The latest healthy deployment before a bad one that renders something else and is not quarantined.
@@ -210,6 +221,7 @@ fn go_back(app: &mut App, bad: u64, to: u64, by: &str, now: Timestamp) {
         by: by.to_owned(),
         back_to: Some(to),
         workloads: Vec::new(),
+        irreversible: Vec::new(),
         ..good
     };
     // From now on this is what the cluster shall hold, even if bringing it back takes several tries.

@@ -1,12 +1,18 @@
 //! Reads an Argo CD `Application`; what is not carried out is refused by name.
 
+use std::collections::BTreeMap;
+
 use api::{
-    AppSource, AppSpec, Automated, DirectorySource, HelmParameter, HelmSource, IgnoreRule, KustomizeSource, Propagation, Retry,
+    AppSource, AppSpec, Automated, DirectorySource, HelmParameter, HelmSource, IgnoreRule, KustomizeSource, NamespaceMarks, Propagation, Retry,
     RolloutPlan, SyncOptions,
 };
 use names::parse_duration;
 use serde_json::Value;
 use yaml::{Diagnostic, Node};
+
+use crate::rollout;
+
+use super::jq_path::JqPath;
 
 /// What an `Application` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +26,13 @@ pub struct Read {
 pub struct ReadError(pub Vec<Diagnostic>);
 
 /// Deployments kept to go back to, as in Argo CD.
-const HISTORY: u32 = 10;
+pub(super) const HISTORY: u32 = 10;
 
 /// How long a deployment may take when nothing is said.
-const DEADLINE_SECONDS: u64 = 600;
+pub(super) const DEADLINE_SECONDS: u64 = 600;
+
+/// A refusal may be a matter of a moment, so it is tried twice; longer would only delay the way back, unless somebody says so.
+pub(super) const RETRIES_UNSAID: i64 = 1;
 
 /// The names of the cluster that Landfall itself deploys to.
 const THIS_CLUSTER: [&str; 2] = ["https://kubernetes.default.svc", "in-cluster"];
@@ -67,7 +76,12 @@ impl Reader<'_> {
             self.wrong(root, "`spec` is missing", "");
             return None;
         };
-        let spec = self.spec(node);
+        let mut spec = self.spec(node);
+        // Other readers of the file refuse fields that they do not know, but no annotations.
+        let said = root.get("metadata").and_then(|it| it.get("annotations")).and_then(|it| it.get(rollout::ANNOTATION));
+        if let Some(said) = said {
+            spec.rollout = self.rollout(said);
+        }
         Some(Read { name, spec })
     }
 
@@ -93,7 +107,7 @@ impl Reader<'_> {
     fn spec(&mut self, node: &Node) -> AppSpec {
         self.only(
             node,
-            &["project", "source", "sources", "destination", "syncPolicy", "ignoreDifferences", "revisionHistoryLimit", "info"],
+            &["project", "source", "sources", "destination", "syncPolicy", "ignoreDifferences", "revisionHistoryLimit", "info", "rollout"],
             "sourceHydrator: render into a branch with `landfall render` in a workflow",
         );
         let mut spec = AppSpec {
@@ -101,6 +115,7 @@ impl Reader<'_> {
             history: node.get("revisionHistoryLimit").and_then(number).and_then(|it| u32::try_from(it).ok()).unwrap_or(HISTORY),
             deadline_seconds: DEADLINE_SECONDS,
             rollout: RolloutPlan::Rolling,
+            retry: Retry { limit: RETRIES_UNSAID, ..Retry::default() },
             ..AppSpec::default()
         };
         let sources: Vec<&Node> = match (node.get("sources"), node.get("source")) {
@@ -113,8 +128,11 @@ impl Reader<'_> {
         };
         spec.sources = sources.into_iter().map(|it| self.source(it)).collect();
         match node.get("destination") {
-            Some(destination) => spec.namespace = self.destination(destination),
+            Some(destination) => (spec.cluster, spec.namespace) = self.destination(destination),
             None => self.wrong(node, "`destination` is missing", "for the cluster of this installation: `destination: {name: in-cluster, namespace: …}`"),
+        }
+        if let Some(plan) = node.get("rollout") {
+            spec.rollout = self.rollout(plan);
         }
         if let Some(policy) = node.get("syncPolicy") {
             self.policy(policy, &mut spec);
@@ -123,19 +141,33 @@ impl Reader<'_> {
         spec
     }
 
-    fn destination(&mut self, node: &Node) -> String {
+    fn rollout(&mut self, node: &Node) -> RolloutPlan {
+        rollout::strategy(node, self.file).unwrap_or_else(|found| {
+            self.found.extend(found);
+            RolloutPlan::Rolling
+        })
+    }
+
+    /// The cluster elsewhere, if it is one, and the namespace.
+    fn destination(&mut self, node: &Node) -> (Option<String>, String) {
         self.only(node, &["server", "name", "namespace"], "");
+        let mut cluster = None;
         for key in ["server", "name"] {
             let Some(value) = node.get(key) else { continue };
             let said = value.text().unwrap_or_default();
-            if !said.is_empty() && !THIS_CLUSTER.contains(&said) {
-                self.wrong(value, format!("the cluster `{said}` is not known"), "start `landfall up --kubeconfig FILE` for that cluster, or use `name: in-cluster`");
+            if said.is_empty() || THIS_CLUSTER.contains(&said) {
+                continue;
+            }
+            if key == "name" {
+                cluster = Some(said.to_owned());
+            } else {
+                self.wrong(value, format!("the cluster `{said}` is not known"), "name the cluster that an agent runs in (`name: …`), or use `name: in-cluster`");
             }
         }
         if node.get("server").is_some_and(|it| !it.is_null()) && node.get("name").is_some_and(|it| !it.is_null()) {
             self.wrong(node, "`server` and `name` exclude each other", "keep one of them");
         }
-        text(node, "namespace").unwrap_or_else(|| "default".to_owned())
+        (cluster, text(node, "namespace").unwrap_or_else(|| "default".to_owned()))
     }
 
     fn source(&mut self, node: &Node) -> AppSource {
@@ -213,16 +245,12 @@ impl Reader<'_> {
         ];
         self.only(node, &known, "");
         let replica = |it: &Node| Some((text(it, "name")?, it.get("count").and_then(number).and_then(|it| u32::try_from(it).ok())?));
-        let pairs = |key: &str| {
-            let entries = node.get(key).map(Node::entries).unwrap_or_default();
-            entries.iter().map(|it| (it.key.clone(), it.value.text().unwrap_or_default().to_owned())).collect()
-        };
         KustomizeSource {
             images: texts(node, "images"),
             name_prefix: text(node, "namePrefix"),
             name_suffix: text(node, "nameSuffix"),
-            common_labels: pairs("commonLabels"),
-            common_annotations: pairs("commonAnnotations"),
+            common_labels: pairs(node, "commonLabels"),
+            common_annotations: pairs(node, "commonAnnotations"),
             namespace: text(node, "namespace"),
             replicas: node.get("replicas").map(items).unwrap_or_default().into_iter().filter_map(replica).collect(),
             components: texts(node, "components"),
@@ -231,7 +259,11 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self, node: &Node, spec: &mut AppSpec) {
-        self.only(node, &["automated", "syncOptions", "retry"], "managedNamespaceMetadata: put the Namespace into the manifests");
+        self.only(node, &["automated", "syncOptions", "retry", "managedNamespaceMetadata"], "");
+        if let Some(marks) = node.get("managedNamespaceMetadata") {
+            self.only(marks, &["labels", "annotations"], "");
+            spec.namespace_marks = NamespaceMarks { labels: pairs(marks, "labels"), annotations: pairs(marks, "annotations") };
+        }
         if let Some(automated) = node.get("automated") {
             self.only(automated, &["enabled", "prune", "selfHeal", "allowEmpty"], "");
             let is_enabled = automated.get("enabled").is_none_or(|it| it.to_json() != Value::Bool(false));
@@ -244,8 +276,9 @@ impl Reader<'_> {
         for option in node.get("syncOptions").map(items).unwrap_or_default() {
             self.option(option, &mut spec.options);
         }
-        if let Some(retry) = node.get("retry") {
-            spec.retry = self.retry(retry);
+        match node.get("retry") {
+            Some(retry) => spec.retry = self.retry(retry),
+            None => spec.retry.limit = RETRIES_UNSAID,
         }
     }
 
@@ -283,8 +316,10 @@ impl Reader<'_> {
         self.only(backoff, &["duration", "factor", "maxDuration"], "");
         let mut seconds = |key: &str, otherwise: u64| match backoff.get(key) {
             None => otherwise,
+            // A bare number counts seconds.
+            Some(node) if number(node).is_some() => number(node).and_then(|it| u64::try_from(it).ok()).unwrap_or(otherwise),
             Some(node) => match parse_duration(node.text().unwrap_or_default()) {
-                Ok(duration) => duration.as_secs(),
+                Ok(duration) => duration.as_secs() + u64::from(duration.subsec_nanos() > 0),
                 Err(error) => {
                     self.wrong(node, error.to_string(), "");
                     otherwise
@@ -299,9 +334,15 @@ impl Reader<'_> {
     fn ignore(&mut self, node: &Node) -> IgnoreRule {
         self.only(
             node,
-            &["group", "kind", "name", "namespace", "jsonPointers", "managedFieldsManagers"],
-            "jqPathExpressions: say the same with `jsonPointers`, or with `managedFieldsManagers`",
+            &["group", "kind", "name", "namespace", "jsonPointers", "jqPathExpressions", "managedFieldsManagers"],
+            "",
         );
+        for expression in node.get("jqPathExpressions").map(items).unwrap_or_default() {
+            if let Err(error) = JqPath::parse(expression.text().unwrap_or_default()) {
+                let help = "known: .field, .\"field\", [index], [], .., ?, |, commas and select(PATH == LITERAL); else say it with `jsonPointers` or `managedFieldsManagers`";
+                self.wrong(expression, error.to_string(), help);
+            }
+        }
         IgnoreRule {
             group: text(node, "group").unwrap_or_default(),
             kind: text(node, "kind").unwrap_or_default(),
@@ -309,6 +350,7 @@ impl Reader<'_> {
             namespace: text(node, "namespace").unwrap_or_default(),
             json_pointers: texts(node, "jsonPointers"),
             managers: texts(node, "managedFieldsManagers"),
+            jq: texts(node, "jqPathExpressions"),
         }
     }
 }
@@ -329,6 +371,11 @@ fn texts(node: &Node, key: &str) -> Vec<String> {
     node.get(key).map(items).unwrap_or_default().into_iter().filter_map(|it| it.text().map(str::to_owned)).collect()
 }
 
+fn pairs(node: &Node, key: &str) -> BTreeMap<String, String> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    entries.iter().map(|it| (it.key.clone(), it.value.text().unwrap_or_default().to_owned())).collect()
+}
+
 fn flag(node: &Node, key: &str) -> bool {
     node.get(key).is_some_and(|it| it.to_json() == Value::Bool(true))
 }
@@ -338,12 +385,12 @@ fn number(node: &Node) -> Option<i64> {
 }
 
 /// Without the marks that mean the same folder.
-fn clean(path: &str) -> String {
+pub(super) fn clean(path: &str) -> String {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
 }
 
 /// The known word that differs least, if one is near.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let distance = |it: &&str| names::edits(&lower, &it.to_lowercase());
     known.iter().min_by_key(|it| distance(it)).copied().filter(|it| distance(it) <= 2 + word.len() / 6)
@@ -398,13 +445,27 @@ spec:
     }
 
     #[test]
+    fn a_plan_of_roll_outs_is_a_field_or_an_annotation() {
+        let plan = |from: &str, to: &str| {
+            let apps = read(&APP.replace(from, to), "app.yaml").expect("an app");
+            rollout::show(&apps[0].spec.rollout)
+        };
+        assert_eq!(plan("  project: default", "  rollout: canary 10, pause"), "canary 10%, pause");
+        assert_eq!(plan("  project: default", "  rollout: {canary: {steps: [{setWeight: 5}]}}"), "canary 5%");
+        assert_eq!(plan("namespace: argocd}", "annotations: {landfall.dev/rollout: 'canary 20'}}"), "canary 20%");
+        check("  project: default", "  rollout: canary soon", &["5:12 `soon` is no step: a weight such as `10%`, a pause such as `5m`, or `pause` until a person goes on"]);
+    }
+
+    #[test]
     fn what_is_not_carried_out_is_refused_by_name() {
         check("path: ./deploy/prod/", "pth: x", &["9:5 `pth` is not supported here"]);
         check("selfHeal", "selfheal", &["13:30 `selfheal` is not supported here"]);
-        check("server: https://kubernetes.default.svc", "name: staging", &["11:23 the cluster `staging` is not known"]);
+        check("server: https://kubernetes.default.svc", "server: https://staging", &["11:25 the cluster `https://staging` is not known"]);
         check("path: ./deploy/prod/", "path: ../secrets", &["9:11 `path` leaves the repository"]);
         check("CreateNamespace=true", "Turbo=true", &["14:19 the sync option `Turbo=true` is not supported"]);
-        check("jsonPointers: [/spec/replicas]", "jqPathExpressions: [.spec]", &["16:55 `jqPathExpressions` is not supported here"]);
+        check("jsonPointers: [/spec/replicas]", "jqPathExpressions: [.spec | keys]", &["16:75 `keys` is no part of jq that names a place"]);
+        check("path: ./deploy/prod/", "chart: web", &["9:5 `chart` is not supported here"]);
+        check("{limit: 3,", "{limit: 3, times: 4,", &["15:23 `times` is not supported here"]);
         check("kind: Application", "kind: AppProject", &["1:1 `AppProject` of `argoproj.io/v1alpha1` is no Application"]);
     }
 }

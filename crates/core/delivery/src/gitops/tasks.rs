@@ -137,6 +137,11 @@ fn of_manifest(object: &ObjectRef, manifest: &Value) -> Vec<Task> {
     phases.into_iter().map(hook).collect()
 }
 
+/// Whether an object is made for a sync alone, and so is no part of the state.
+pub fn is_hook(manifest: &Value) -> bool {
+    hook_phases(manifest).is_some()
+}
+
 /// The phases of a hook; `None` for an ordinary object, empty for one that is skipped.
 fn hook_phases(manifest: &Value) -> Option<Vec<Phase>> {
     let own = words(annotation(manifest, HOOK));
@@ -196,6 +201,18 @@ fn annotation<'a>(manifest: &'a Value, name: &str) -> &'a str {
 
 fn words(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The ids of tasks that a sync of what differs alone leaves out; hooks run all the same.
+pub fn untouched(rendered: &[(ObjectRef, Value)], differing: &[ObjectRef]) -> Vec<String> {
+    let tasks = plan(rendered, &[], false).tasks;
+    tasks.iter().filter(|task| matches!(task.work, Work::Apply(_)) && !differing.contains(&task.object)).map(Task::id).collect()
+}
+
+/// Whether the task with this id is about the object.
+pub fn is_task_of(id: &str, object: &ObjectRef) -> bool {
+    let namespace = object.namespace.as_deref().unwrap_or_default();
+    id.split_once(' ').is_some_and(|(_, rest)| rest == format!("{} {} {namespace}/{}", object.api_version, object.kind, object.name))
 }
 
 /// Whether the object carries a sync option such as `Prune=false`.

@@ -38,6 +38,8 @@ pub struct Backend {
     pub uid: String,
     pub pod: String,
     pub counts: Counts,
+    /// Of all pods of its version together.
+    pub version: Arc<Counts>,
     /// Set when it left the ready set.
     pub left: CancellationToken,
     in_flight: AtomicUsize,
@@ -50,12 +52,13 @@ pub struct Backend {
 pub struct Lease(Arc<Backend>);
 
 impl Backend {
-    pub fn new(address: SocketAddr, uid: &str, pod: &str, progress: Arc<Notify>) -> Self {
+    pub fn new(address: SocketAddr, uid: &str, pod: &str, version: Arc<Counts>, progress: Arc<Notify>) -> Self {
         Self {
             address,
             uid: uid.to_owned(),
             pod: pod.to_owned(),
             counts: Counts::default(),
+            version,
             left: CancellationToken::new(),
             in_flight: AtomicUsize::new(0),
             idle: Mutex::default(),
@@ -65,6 +68,12 @@ impl Backend {
 
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(SeqCst)
+    }
+
+    /// Something that it was to serve failed.
+    pub fn failed(&self) {
+        self.counts.failed();
+        self.version.failed();
     }
 
     /// Counts a request in. Called with the port's lock held, so that a backend

@@ -117,7 +117,7 @@ impl Body for Answer {
 impl Drop for Passing {
     fn drop(&mut self) {
         let latency = self.started.elapsed();
-        for counts in [&self.port.counts, &self.lease.counts] {
+        for counts in [&self.port.counts, &self.lease.counts, &*self.lease.version] {
             counts.answered(self.status, latency);
             if self.end == End::Broken {
                 counts.failed();

@@ -160,7 +160,7 @@ async fn try_forward(
             None => match lease.connect_http().await {
                 Ok(sender) => (sender, false),
                 Err(error) => {
-                    lease.counts.failed();
+                    lease.failed();
                     tried.push(lease.address);
                     why = error.to_string();
                     continue;
@@ -182,14 +182,14 @@ async fn try_forward(
             Sent::Lost(error) => {
                 why = error;
                 if !repeatable {
-                    lease.counts.failed();
+                    lease.failed();
                     break;
                 }
             }
         }
         // A waiting connection that failed says nothing about its endpoint; a new one does.
         if !reused {
-            lease.counts.failed();
+            lease.failed();
             tried.push(lease.address);
         }
     }
@@ -262,7 +262,7 @@ impl Answered {
         let (mut parts, _) = self.response.into_parts();
         clean(&mut parts.headers, upgrade.as_ref());
         let (port, backend) = (self.port, Arc::clone(&self.lease));
-        for counts in [&port.counts, &backend.counts] {
+        for counts in [&port.counts, &backend.counts, &*backend.version] {
             counts.answered(parts.status, self.started.elapsed());
             counts.opened();
         }
@@ -274,8 +274,9 @@ impl Answered {
                     tracing::trace!(%error, "an upgraded connection ended");
                 }
             }
-            port.counts.closed();
-            backend.counts.closed();
+            for counts in [&port.counts, &backend.counts, &*backend.version] {
+                counts.closed();
+            }
         });
         Response::from_parts(parts, Answer::Own(None))
     }

@@ -49,6 +49,16 @@ pub struct ServiceStats {
     pub total: Tally,
     /// The endpoints that are ready now.
     pub endpoints: Vec<EndpointStats>,
+    /// Every version that was there lately, with or without pods now.
+    pub versions: Vec<VersionStats>,
+}
+
+/// All pods of one version, those that are gone included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionStats {
+    /// What the names of its pods begin with: the ReplicaSet's name.
+    pub version: String,
+    pub tally: Tally,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

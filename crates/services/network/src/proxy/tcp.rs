@@ -94,11 +94,10 @@ async fn splice(client: TcpStream, from: SocketAddr, port: &Port, first: Vec<u8>
 }
 
 async fn join(mut client: TcpStream, backend: &Backend, mut endpoint: TcpStream, port: &Port) -> io::Result<()> {
-    port.counts.opened();
-    backend.counts.opened();
+    let all = [&port.counts, &backend.counts, &*backend.version];
+    all.iter().for_each(|counts| counts.opened());
     let ended = copy_bidirectional(&mut client, &mut endpoint).await;
-    port.counts.closed();
-    backend.counts.closed();
+    all.iter().for_each(|counts| counts.closed());
     if ended.is_err() {
         // A reset of one side is passed on as one.
         client.set_zero_linger()?;
@@ -114,7 +113,7 @@ async fn call(from: SocketAddr, port: &Port) -> Option<(Arc<Backend>, TcpStream)
         match lease.connect().await {
             Ok(endpoint) => return Some((Arc::clone(&lease), endpoint)),
             Err(_) => {
-                lease.counts.failed();
+                lease.failed();
                 tried.push(lease.address);
             }
         }

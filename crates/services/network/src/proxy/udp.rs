@@ -73,8 +73,8 @@ async fn session(
     if endpoint.connect(backend.address).await.is_err() {
         return;
     }
-    port.counts.opened();
-    backend.counts.opened();
+    let all = [&port.counts, &backend.counts, &*backend.version];
+    all.iter().for_each(|counts| counts.opened());
     let mut buffer = vec![0; DATAGRAM_BYTES];
     loop {
         let step = timeout(SESSION, async {
@@ -94,6 +94,5 @@ async fn session(
             break;
         }
     }
-    port.counts.closed();
-    backend.counts.closed();
+    all.iter().for_each(|counts| counts.closed());
 }

@@ -1,0 +1,5 @@
+//! The service against the API server of the cluster.
+
+mod files;
+mod webhook;
+mod world;
