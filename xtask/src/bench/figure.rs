@@ -67,6 +67,10 @@ impl Samples {
         self.quantile(95)
     }
 
+    pub fn p99(&self) -> Duration {
+        self.quantile(99)
+    }
+
     /// The least sample that is not below `percent` of them.
     fn quantile(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);

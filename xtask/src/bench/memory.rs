@@ -15,8 +15,8 @@ pub fn measure(ground: &Ground) -> anyhow::Result<Vec<Figure>> {
     let folder = installation.folder().to_str().context("a temporary folder with an odd name")?;
     let spawners = spawners(folder);
     ensure!(!spawners.is_empty(), "no spawner runs");
-    let server = memory(installation.status.pid)?;
-    let spawner = spawners.iter().map(|pid| memory(*pid)).sum::<anyhow::Result<f64>>()?;
+    let server = of(installation.status.pid)?;
+    let spawner = spawners.iter().map(|pid| of(*pid)).sum::<anyhow::Result<f64>>()?;
     Ok(vec![
         Figure::new("memory: idle, server and spawner", server + spawner, "MB").goal(60.0),
         Figure::new("  of it: the server", server, "MB"),
@@ -37,7 +37,7 @@ fn spawners(folder: &str) -> Vec<u32> {
 }
 
 /// The memory of a process in megabytes, shared pages counted in part.
-fn memory(pid: u32) -> anyhow::Result<f64> {
+pub fn of(pid: u32) -> anyhow::Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).with_context(|| format!("cannot see process {pid}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("the kernel tells no Pss")?;
     let kilobytes: f64 = line.trim().trim_end_matches(" kB").trim().parse().context("an odd Pss")?;

@@ -4,17 +4,24 @@
 //! HTTP, kubectl. Machines differ, so each figure stands beside a floor that was
 //! measured in the same run: what the same work costs without Landfall.
 
+mod apps;
+mod changeovers;
+mod caches;
 mod cold;
 mod figure;
 mod http;
 mod installation;
+mod logs;
 mod memory;
+mod pipelines;
 mod pods;
 mod project;
 mod render;
 mod rollouts;
+mod runs;
 mod serving;
 mod start;
+mod steps;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
@@ -27,7 +34,7 @@ use crate::{program, workspace::Workspace};
 #[derive(clap::Args, Debug)]
 pub struct BenchArgs {
     /// Only this measurement
-    #[arg(long, value_name = "NAME", value_parser = ["up", "serving", "pods", "rollouts", "memory", "render"])]
+    #[arg(long, value_name = "NAME", value_parser = ["up", "serving", "pods", "rollouts", "changeovers", "memory", "render", "apps", "steps", "runs", "logs", "caches"])]
     only: Option<String>,
 
     /// Measure a build from nothing, too
@@ -48,13 +55,19 @@ struct Ground {
 /// A measurement: its name, and what makes its figures.
 type Measurement = (&'static str, fn(&Ground) -> anyhow::Result<Vec<Figure>>);
 
-const MEASUREMENTS: [Measurement; 6] = [
+const MEASUREMENTS: [Measurement; 12] = [
     ("up", start::measure),
     ("serving", serving::measure),
     ("pods", pods::measure),
     ("rollouts", rollouts::measure),
+    ("changeovers", changeovers::measure),
     ("memory", memory::measure),
     ("render", render::measure),
+    ("apps", apps::measure),
+    ("steps", steps::measure),
+    ("runs", runs::measure),
+    ("logs", logs::measure),
+    ("caches", caches::measure),
 ];
 
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {

@@ -93,7 +93,7 @@ fn kustomization(folder: &Path) -> anyhow::Result<PathBuf> {
     fs::write(base.join("kustomization.yaml"), format!("resources: [{}]\n", names.join(", ")))?;
     let text = "namespace: shop\nnamePrefix: prod-\nresources: [../base]\nimages: [{name: shop/web, newTag: '2'}]\n\
                 commonLabels: {team: a}\nconfigMapGenerator: [{name: settings, literals: [a=1]}]\n\
-                patches: [{target: {kind: Deployment}, patch: '[{op: replace, path: /spec/replicas, value: 3}]'}]\n";
+                patches:\n- target: {kind: Deployment}\n  patch: |-\n    - op: replace\n      path: /spec/replicas\n      value: 3\n";
     fs::write(overlay.join("kustomization.yaml"), text)?;
     // The root of what may be read is the repository.
     fs::create_dir_all(folder.join(".git"))?;

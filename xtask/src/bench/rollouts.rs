@@ -51,14 +51,14 @@ fn roll(installation: &Installation<'_>, number: usize) -> anyhow::Result<()> {
 
 /// What wrk counted.
 #[derive(Debug, PartialEq)]
-struct Tally {
-    requests: f64,
-    failed: f64,
-    per_second: f64,
+pub struct Tally {
+    pub requests: f64,
+    pub failed: f64,
+    pub per_second: f64,
 }
 
 /// Sends requests while `work` is done.
-fn load(url: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Tally> {
+pub fn load(url: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Tally> {
     let mut wrk = Command::new("wrk");
     wrk.args(["--threads", "1", "--connections", "16", "--duration", LOAD, "--timeout", "10s", url]);
     let child = wrk.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot start wrk; install it")?;

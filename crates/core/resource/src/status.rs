@@ -134,8 +134,19 @@ pub fn conflict(kind: &Kind, name: &str, why: &str) -> Status {
     Status::failure(409, "Conflict", message).about(kind.group, kind.plural, name)
 }
 
+/// 409: a delete was meant for another object, or for another version of it.
+pub fn other_than_expected(kind: &Kind, name: &str, why: &str) -> Status {
+    let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified_kind());
+    Status::failure(409, "Conflict", message).about(kind.group, kind.kind, name)
+}
+
 /// 422: the object breaks rules, each named by one cause.
 pub fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Status {
+    invalid_form(kind.group, kind.kind, name, causes)
+}
+
+/// As [`invalid`], for a form that is no object of the store, such as `Scale` or the options of a request.
+pub fn invalid_form(group: &str, form: &str, name: &str, causes: &[Cause]) -> Status {
     let mut lines: Vec<String> = Vec::new();
     for cause in causes {
         let line = cause.to_string();
@@ -148,12 +159,13 @@ pub fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Status {
         [one] => one.clone(),
         many => format!("[{}]", many.join(", ")),
     };
-    let message = format!("{} \"{name}\" is invalid: {text}", kind.qualified_kind());
+    let dot = if group.is_empty() { "" } else { "." };
+    let message = format!("{form}{dot}{group} \"{name}\" is invalid: {text}");
     let causes: Vec<Value> = causes
         .iter()
         .map(|it| json!({ "reason": it.reason, "message": it.message, "field": it.field }))
         .collect();
-    let status = Status::failure(422, "Invalid", message).about(kind.group, kind.kind, name);
+    let status = Status::failure(422, "Invalid", message).about(group, form, name);
     if causes.is_empty() {
         status
     } else {
@@ -315,6 +327,13 @@ pub fn internal_error(why: &str) -> Status {
 /// 503: the server cannot answer for a while.
 pub fn service_unavailable(message: impl Into<String>) -> Status {
     Status::failure(503, "ServiceUnavailable", message)
+}
+
+/// 504: a list of a state that is still to come.
+pub fn revision_in_future(asked: u64, current: u64) -> Status {
+    timeout(format!("Timeout: Too large resource version: {asked}, current: {current}"))
+        .with_detail("causes", json!([{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }]))
+        .with_detail("retryAfterSeconds", json!(1))
 }
 
 /// 504: the answer did not come in time.

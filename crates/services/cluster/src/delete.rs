@@ -187,11 +187,11 @@ fn refuse(kind: &Kind, key: &Key, there: &Object, options: &Options) -> Result<(
     }
     let uid = object::uid(&there.value);
     if let Some(expected) = options.uid.as_deref().filter(|expected| *expected != uid) {
-        return Err(status::conflict(
+        return Err(status::other_than_expected(
             kind,
             name,
             &format!(
-                "Precondition failed: UID in precondition: {expected}, UID in object meta: {uid}"
+                "the UID in the precondition ({expected}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
             ),
         ));
     }
@@ -201,11 +201,11 @@ fn refuse(kind: &Kind, key: &Key, there: &Object, options: &Options) -> Result<(
         .as_ref()
         .filter(|expected| **expected != revision)
     {
-        return Err(status::conflict(
+        return Err(status::other_than_expected(
             kind,
             name,
             &format!(
-                "Precondition failed: ResourceVersion in precondition: {expected}, ResourceVersion in object meta: {revision}"
+                "the ResourceVersion in the precondition ({expected}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
             ),
         ));
     }

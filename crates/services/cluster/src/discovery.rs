@@ -156,10 +156,8 @@ pub fn resources(group: &str, version: &str) -> Option<Response> {
                 "kind": part.kind,
                 "verbs": part.verbs,
             });
-            if !part.group.is_empty() {
+            if (part.group, part.version) != (kind.group, kind.version) {
                 resource["group"] = json!(part.group);
-            }
-            if part.version != kind.version || !part.group.is_empty() {
                 resource["version"] = json!(part.version);
             }
             resources.push(resource);
@@ -267,6 +265,20 @@ fn part(kind: &Kind, subresource: &str) -> SubresourceForm {
         "finalize" => form("", "v1", "Namespace", &["update"]),
         _ => form(kind.group, kind.version, kind.kind, CHANGED),
     }
+}
+
+/// Whether there is any kind of this group and version.
+pub fn serves(group: &str, version: &str) -> bool {
+    kinds::kinds().iter().any(|kind| kind.group == group && kind.version == version)
+}
+
+/// Of what lies in no group that is served, the real server speaks in plain text.
+pub fn no_such_page() -> Response {
+    answer::with_type(
+        StatusCode::NOT_FOUND,
+        "text/plain; charset=utf-8",
+        Body::from(Bytes::from_static(b"404 page not found\n")),
+    )
 }
 
 /// All groups, each once, in the order of the table of kinds.

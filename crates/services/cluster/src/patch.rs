@@ -80,7 +80,7 @@ impl Patch {
             Form::Merge(members) => Ok(patch::merge(old, members)),
             Form::Strategic(members) => patch::strategic(kind, old, members),
         };
-        let new = applied.map_err(|error| refused(kind, object::name(old), error))?;
+        let new = applied.map_err(refused)?;
         let new = body::typed(kind, new)?;
         body::checked(kind, new, self.duplicates.clone(), validation)
     }
@@ -137,7 +137,7 @@ impl Applier<'_> {
     }
 }
 
-fn refused(kind: &Kind, name: &str, error: PatchError) -> Status {
+fn refused(error: PatchError) -> Status {
     match error {
         PatchError::Malformed(why) => status::bad_request(why),
         PatchError::TooLong(_) => {
@@ -145,10 +145,6 @@ fn refused(kind: &Kind, name: &str, error: PatchError) -> Status {
             status.message = error.to_string();
             status
         }
-        PatchError::DoesNotApply(why) => {
-            let mut status = status::invalid(kind, name, &[]);
-            status.message = why;
-            status
-        }
+        PatchError::DoesNotApply(_) => status::patch_rejected(),
     }
 }

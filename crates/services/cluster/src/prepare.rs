@@ -82,9 +82,9 @@ fn place(kind: &Kind, value: &mut Value, namespace: Option<&str>) -> Result<(), 
     match namespace {
         Some(namespace) if kind.namespaced => {
             if !said.is_empty() && said != namespace {
-                return Err(status::bad_request(format!(
-                    "the namespace of the provided object does not match the namespace sent on the request ({said} != {namespace})"
-                )));
+                return Err(status::bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request",
+                ));
             }
             object::set_metadata(value, "namespace", Value::from(namespace));
         }
@@ -198,9 +198,9 @@ fn check_identity(kind: &Kind, new: &Value, old: &Value) -> Result<(), Status> {
     }
     let (namespace, said) = (object::namespace(old), object::namespace(new));
     if said != namespace && !said.is_empty() {
-        return Err(status::bad_request(format!(
-            "the namespace of the provided object does not match the namespace sent on the request ({said} != {namespace})"
-        )));
+        return Err(status::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     let (uid, said) = (object::uid(old), object::uid(new));
     if !said.is_empty() && said != uid {

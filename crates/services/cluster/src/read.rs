@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 use axum::response::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
-use resource::{Kind, status, status::Status, table};
+use resource::{Kind, status, status::Status, table, validate::Cause};
 use serde_json::{Value, json};
 
 use crate::{
@@ -160,17 +160,28 @@ fn page(server: &Server, target: &Target, query: &Query) -> Result<Page, Status>
 /// Refuses lists of a past or a future that is not known.
 fn check_revision(query: &Query, revision: u64) -> Result<(), Status> {
     let Some(asked) = query.resource_version()? else {
-        return Ok(());
+        return match query.get("resourceVersionMatch") {
+            None | Some("") => Ok(()),
+            Some(_) => Err(match_refused("resourceVersionMatch is forbidden unless resourceVersion is provided")),
+        };
     };
     if asked > revision {
-        return Err(status::timeout(format!(
-            "Too large resource version: {asked}, current: {revision}"
-        )));
+        return Err(status::revision_in_future(asked, revision));
     }
     if query.get("resourceVersionMatch") == Some("Exact") && asked != revision {
         return Err(status::resource_version_too_old(asked, revision));
     }
     Ok(())
+}
+
+/// 422: the parameters of a list or a watch contradict each other.
+pub fn match_refused(why: &str) -> Status {
+    let cause = Cause {
+        field: "resourceVersionMatch".to_owned(),
+        reason: "FieldValueForbidden",
+        message: format!("Forbidden: {why}"),
+    };
+    status::invalid_form("meta.k8s.io", "ListOptions", "", &[cause])
 }
 
 /// The objects a list is about, and the revision at which that is so.

@@ -92,8 +92,9 @@ fn about_server(
         ["api"] => discovery::root(Root::Core, headers, &address),
         ["apis"] => discovery::root(Root::Groups, headers, &address),
         ["api", version] => discovery::resources("", version).ok_or_else(missing)?,
-        ["apis", group] => discovery::group(group).ok_or_else(missing)?,
-        ["apis", group, version] => discovery::resources(group, version).ok_or_else(missing)?,
+        ["apis", group] => discovery::group(group).unwrap_or_else(discovery::no_such_page),
+        ["apis", group, version] => discovery::resources(group, version).unwrap_or_else(discovery::no_such_page),
+        ["apis", group, version, ..] if !discovery::serves(group, version) => discovery::no_such_page(),
         ["openapi", "v2"] => openapi::second_version(),
         ["openapi", "v3"] => openapi::index(),
         ["openapi", "v3", rest @ ..] => {

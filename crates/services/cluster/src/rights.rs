@@ -83,7 +83,7 @@ pub fn allows(principal: &Principal, verb: Verb, wanted: Wanted<'_>) -> bool {
                 );
             asks_about_itself || reads_its_namespace
         }
-        Principal::Job { .. } => false,
+        Principal::Job { .. } | Principal::Agent { .. } => false,
     }
 }
 
@@ -111,7 +111,7 @@ pub fn check(principal: &Principal, verb: Verb, target: &Target) -> Result<(), S
 pub fn user_name(principal: &Principal) -> String {
     match principal {
         Principal::Admin => "kubernetes-admin".to_owned(),
-        Principal::Component { .. } | Principal::ServiceAccount { .. } | Principal::Job { .. } => {
+        Principal::Component { .. } | Principal::ServiceAccount { .. } | Principal::Job { .. } | Principal::Agent { .. } => {
             principal.to_string()
         }
     }
@@ -127,7 +127,7 @@ pub fn groups(principal: &Principal) -> Vec<String> {
                 format!("system:serviceaccounts:{namespace}"),
             ]
         }
-        Principal::Job { .. } => Vec::new(),
+        Principal::Job { .. } | Principal::Agent { .. } => Vec::new(),
     };
     groups.push("system:authenticated".to_owned());
     groups

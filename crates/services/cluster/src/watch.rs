@@ -72,10 +72,7 @@ pub fn watch(
     let asked = query.resource_version()?;
     let initial_events = query.is_set("sendInitialEvents");
     if initial_events && query.get("resourceVersionMatch") != Some("NotOlderThan") {
-        return Err(status::bad_request(
-            "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: \
-             sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-        ));
+        return Err(read::match_refused("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
     }
     let shelf = shelf(target.kind);
     // Before the look at the objects: a change in between must wake the watcher.
@@ -285,7 +282,7 @@ impl Watcher {
     fn bookmark(&mut self, annotations: Value) -> Bytes {
         self.next_bookmark = Instant::now() + BOOKMARK_EVERY;
         let mut metadata =
-            json!({ "resourceVersion": self.cursor.to_string(), "creationTimestamp": null });
+            json!({ "resourceVersion": self.cursor.to_string() });
         if !annotations.is_null() {
             metadata["annotations"] = annotations;
         }

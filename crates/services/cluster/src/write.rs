@@ -77,6 +77,7 @@ async fn create_once(
         Origin::Applied => sent,
         Origin::Written(author) => {
             let mut meant = value.clone();
+            admission::convert(kind, &mut meant);
             defaults::apply(kind, &mut meant);
             author.own(kind, None, &mut meant, sent);
             author::take(&mut meant)

@@ -5,6 +5,7 @@ use http::{Request, StatusCode};
 use resource::{
     ownership::Force,
     status::{self, Status},
+    validate::Cause,
 };
 use serde_json::json;
 
@@ -96,15 +97,11 @@ pub async fn change(
     let origin = if applies { Origin::Applied } else { Origin::Written(&author) };
     let force = if query.is_set("force") { Force::Yes } else { Force::No };
     if force == Force::Yes && !applies {
-        return Err(status::bad_request(
-            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch",
-        ));
+        return Err(options_refused("FieldValueForbidden", "force", "Forbidden: may not be specified for non-apply patch"));
     }
     let applier = Applier { author: &author, force };
     if applies && query.get("fieldManager").is_none() {
-        return Err(status::bad_request(
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
-        ));
+        return Err(options_refused("FieldValueRequired", "fieldManager", "Required value: is required for apply patch"));
     }
     let namespace = target.namespace.as_deref().unwrap_or_default();
     let is_missing = || server.find(target.kind, namespace, target.name()).is_none();
@@ -180,4 +177,10 @@ pub async fn delete_collection(
         StatusCode::OK,
         read::objects(target.kind, &objects, &metadata),
     ))
+}
+
+/// 422: the parameters of a patch contradict it.
+fn options_refused(reason: &'static str, field: &str, message: &str) -> Status {
+    let cause = Cause { field: field.to_owned(), reason, message: message.to_owned() };
+    status::invalid_form("meta.k8s.io", "PatchOptions", "", &[cause])
 }

@@ -38,6 +38,10 @@ pub struct Config {
     pub state: PathBuf,
     /// Where pods reach the API, as `KUBERNETES_SERVICE_HOST` and `_PORT`.
     pub api_address: SocketAddr,
+    /// The node's own address; that of its bridge if there is none.
+    pub address: Option<IpAddr>,
+    /// Where [`Node::router`](crate::Node::router) is served to API servers on other machines.
+    pub kubelet_port: Option<u16>,
     pub drain: Option<Drain>,
     /// Further labels of the Node object.
     pub labels: BTreeMap<String, String>,
@@ -84,14 +88,15 @@ pub struct Known {
 
 impl Context {
     pub fn new(config: Config, parts: Parts) -> Self {
+        let bridge = IpAddr::V4(parts.addresses.range().gateway());
         Self {
+            host_ip: config.address.unwrap_or(bridge),
             config,
             requests: parts.requests,
             sandbox: parts.sandbox,
             networks: parts.networks,
             images: parts.images,
             recorder: parts.recorder,
-            host_ip: IpAddr::V4(parts.addresses.range().gateway()),
             addresses: parts.addresses,
             folders: parts.folders,
             resolver: parts.resolver,

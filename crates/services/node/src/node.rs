@@ -58,7 +58,7 @@ impl Node {
         let registration = Registration {
             requests: requests.clone(),
             config: config.clone(),
-            address: range.gateway().into(),
+            address: config.address.unwrap_or(range.gateway().into()),
             machine: machine.clone(),
         };
         registration

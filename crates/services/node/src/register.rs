@@ -133,7 +133,7 @@ impl Registration {
 
     async fn write_status(&self, before: &Value) -> kube::Result<()> {
         let resources = self.machine.resources();
-        let status = json!({
+        let mut status = json!({
             "capacity": resources,
             "allocatable": resources,
             "conditions": conditions(before, now()),
@@ -143,6 +143,9 @@ impl Registration {
             ],
             "nodeInfo": node_info(),
         });
+        if let Some(port) = self.config.kubelet_port {
+            status["daemonEndpoints"] = json!({ "kubeletEndpoint": { "Port": port } });
+        }
         let path = format!("/api/v1/nodes/{}/status", self.config.name);
         self.requests
             .patch(&path, PatchKind::Strategic, &json!({ "status": status }))

@@ -17,6 +17,13 @@ use crate::{
 
 pub use services::{AddressRange, ParseRangeError};
 
+/// Puts what may be written in two forms into the one that is kept, so that its fields are owned as that.
+pub fn convert(kind: &Kind, value: &mut Value) {
+    if kind.kind == "Secret" {
+        secrets::encode(value);
+    }
+}
+
 /// Looks at a new object before it is validated.
 pub fn create(server: &Server, kind: &Kind, value: &mut Value) -> Result<(), Status> {
     match kind.kind {

@@ -27,7 +27,9 @@ pub async fn forward(
     if node.is_empty() {
         if subresource == "log" {
             // A pod that waits for a node has said nothing yet.
-            return Ok(Response::new(Body::empty()));
+            let mut nothing = Response::new(Body::empty());
+            *nothing.status_mut() = http::StatusCode::NO_CONTENT;
+            return Ok(nothing);
         }
         return Err(status::bad_request(format!(
             "pod {name} does not have a host assigned"

@@ -3,6 +3,7 @@
 use resource::{
     selector::LabelSelector,
     status::{self, Status},
+    validate::Cause,
 };
 use serde_json::{Value, json};
 
@@ -22,11 +23,14 @@ pub fn of(workload: &Value) -> Value {
             metadata[member] = there.clone();
         }
     }
+    let replicas = workload["spec"]["replicas"].as_i64().unwrap_or(1);
+    // Go leaves a zero out here.
+    let spec = if replicas == 0 { json!({}) } else { json!({ "replicas": replicas }) };
     json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
-        "spec": { "replicas": workload["spec"]["replicas"].as_i64().unwrap_or(1) },
+        "spec": spec,
         "status": {
             "replicas": workload["status"]["replicas"].as_i64().unwrap_or_default(),
             "selector": selector_text(&workload["spec"]["selector"]),
@@ -45,10 +49,12 @@ pub fn onto(workload: &Value, scale: &Value) -> Result<Value, Status> {
             .ok_or_else(|| status::bad_request("spec.replicas is not a whole number"))?
     };
     if replicas < 0 {
-        return Err(status::bad_request(format!(
-            "Scale.autoscaling \"{}\" is invalid: spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0",
-            object::name(workload)
-        )));
+        let cause = Cause {
+            field: "spec.replicas".to_owned(),
+            reason: "FieldValueInvalid",
+            message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
+        };
+        return Err(status::invalid_form("autoscaling", "Scale", object::name(workload), &[cause]));
     }
     let mut next = workload.clone();
     object::child(&mut next, "spec").insert("replicas".to_owned(), Value::from(replicas));

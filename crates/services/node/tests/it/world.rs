@@ -153,6 +153,8 @@ impl World {
             cluster_domain: "cluster.local".to_owned(),
             state: self.dir.path().join("node"),
             api_address: ([10, 96, 0, 1], 443).into(),
+            address: None,
+            kubelet_port: None,
             drain: None,
             labels: BTreeMap::new(),
         };
