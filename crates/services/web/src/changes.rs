@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{ImageTag, Push, Record as _, Release, Run};
+use api::{App, Drill, ImageTag, Push, Record as _, Release, Run};
 use names::ProjectName;
 use store::{Change, Records, RecordsError, Revision, Watch};
 
@@ -15,6 +15,8 @@ const SETTLE: Duration = Duration::from_millis(60);
 pub enum Scope {
     Everything,
     Project(ProjectName),
+    Apps,
+    App(String),
 }
 
 /// The changes of everything that a thread is made of.
@@ -24,6 +26,8 @@ pub struct Changes {
     runs: Watch,
     images: Watch,
     releases: Watch,
+    apps: Watch,
+    drills: Watch,
 }
 
 impl Changes {
@@ -35,6 +39,8 @@ impl Changes {
             runs: records.watch(Run::KIND, Revision::LATEST).await?,
             images: records.watch(ImageTag::KIND, Revision::LATEST).await?,
             releases: records.watch(Release::KIND, Revision::LATEST).await?,
+            apps: records.watch(App::KIND, Revision::LATEST).await?,
+            drills: records.watch(Drill::KIND, Revision::LATEST).await?,
         })
     }
 
@@ -50,24 +56,41 @@ impl Changes {
 
     async fn next(&mut self) -> Result<(), RecordsError> {
         loop {
-            let (change, is_tag) = tokio::select! {
-                change = self.pushes.next() => (change?, false),
-                change = self.runs.next() => (change?, false),
-                change = self.releases.next() => (change?, false),
-                change = self.images.next() => (change?, true),
+            let (change, kind) = tokio::select! {
+                change = self.pushes.next() => (change?, Kind::OfProject),
+                change = self.runs.next() => (change?, Kind::OfProject),
+                change = self.releases.next() => (change?, Kind::OfProject),
+                change = self.images.next() => (change?, Kind::Image),
+                change = self.apps.next() => (change?, Kind::App),
+                change = self.drills.next() => (change?, Kind::Drill),
             };
-            if is_tag || self.concerns(&change) {
+            if self.concerns(&change, kind) {
                 return Ok(());
             }
         }
     }
 
-    fn concerns(&self, change: &Change) -> bool {
-        match &self.scope {
-            Scope::Everything => true,
-            Scope::Project(project) => {
+    fn concerns(&self, change: &Change, kind: Kind) -> bool {
+        match (&self.scope, kind) {
+            // A drill stands on the page of its app alone.
+            (Scope::Everything, Kind::Drill) | (Scope::Project(_), Kind::App | Kind::Drill) => false,
+            (Scope::Everything, Kind::OfProject | Kind::Image | Kind::App) | (Scope::Project(_), Kind::Image) => true,
+            (Scope::Project(project), Kind::OfProject) => {
                 change.key().strip_prefix(project.as_str()).is_some_and(|rest| rest.starts_with('/'))
             }
+            (Scope::Apps | Scope::App(_), Kind::OfProject | Kind::Image) | (Scope::Apps, Kind::Drill) => false,
+            (Scope::Apps, Kind::App) | (Scope::App(_), Kind::Drill) => true,
+            (Scope::App(name), Kind::App) => change.key() == name,
         }
     }
+}
+
+/// What a record belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    OfProject,
+    /// Its key does not tell the project.
+    Image,
+    App,
+    Drill,
 }

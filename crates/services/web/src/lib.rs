@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use identity::Tokens;
-use store::{Logs, Records};
+use store::{Blobs, Logs, Records};
 
 /// What the page and the read API work with.
 #[derive(Clone)]
@@ -24,11 +24,19 @@ pub struct Web {
     records: Arc<dyn Records>,
     logs: Logs,
     tokens: Tokens,
+    /// Where summaries of steps lie.
+    blobs: Option<Arc<dyn Blobs>>,
 }
 
 impl Web {
     pub fn new(records: Arc<dyn Records>, logs: Logs, tokens: Tokens) -> Self {
-        Self { records, logs, tokens }
+        Self { records, logs, tokens, blobs: None }
+    }
+
+    /// Shows the summaries of steps, too.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Arc<dyn Blobs>) -> Self {
+        Self { blobs: Some(blobs), ..self }
     }
 
     /// The routes of the API below `/landfall/v1`, the page, and a fallback for

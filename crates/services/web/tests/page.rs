@@ -117,6 +117,25 @@ async fn a_commit_is_told_and_found_by_any_id() {
 }
 
 #[tokio::test]
+async fn tests_of_a_run_are_a_section_of_its_page_and_flaky_ones_a_page() {
+    let stage = Stage::new().await;
+    stage.put(&stage::tests::report()).await;
+    stage.put(&stage::tests::flaky()).await;
+    let expected = [
+        "Tests", "1 failed, 3 passed, 1 flaky", "Flaky tests", "landfall tests shop#2", "deploy", "failed",
+        "tests.test_a::test_<b>x", "flaky", "tests/test_a.py:8", "assert 3 == 4",
+    ]
+    .map(|it| it.replace('<', "&#60;").replace('>', "&#62;"));
+    let expected: Vec<_> = expected.iter().map(String::as_str).collect();
+    check(&stage, "/runs/shop/2", &expected).await;
+    let flaky = ["Flaky tests", "tests.test_a::test_", "1 commit", "failed in", "shop#2/deploy attempt 1", "passed in", "shop#1/deploy attempt 1"];
+    check(&stage, "/flaky/shop", &flaky).await;
+    check(&stage, "/flaky/bank", &["None is known"]).await;
+    assert_eq!(stage.get("/flaky/none").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(stage.get_as_nobody("/flaky/shop").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn hostile_names_stay_text() {
     let stage = Stage::empty();
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{202e}\u{7}\u{1b}[31m\u{1b}]52;c;x\u{7}";
@@ -298,4 +317,100 @@ async fn every_answer_is_guarded_and_assets_are_kept() {
     let (status, json) = stage.get("/landfall/v1/nowhere").await;
     let error = r#"{"apiVersion":"landfall/v1","error":"there is no route `/landfall/v1/nowhere`"}"#;
     assert_eq!((status, json.as_str()), (StatusCode::NOT_FOUND, error));
+}
+
+#[tokio::test]
+async fn remarks_summaries_and_checks_of_a_run_are_shown_and_cannot_act() {
+    let stage = Stage::empty();
+    let annotation = |level, message: &str, file: Option<&str>| api::Annotation {
+        level,
+        message: message.to_owned(),
+        title: Some("<i>title</i>".to_owned()),
+        file: file.map(str::to_owned),
+        line: Some(3),
+        end_line: None,
+        column: None,
+        end_column: None,
+    };
+    let mut tested = step("make test", Some(api::Conclusion::Success), 11);
+    tested.annotations.push(annotation(api::AnnotationLevel::Warning, "odd <b>\nsecond line", Some("src/a.c")));
+    let text = "# Results\n\n| a | b |\n|---|---|\n| 1 | **2** |\n\n<script>alert(1)</script>\n";
+    tested.summary = Some(store::put_bytes(&*stage.blobs, text.as_bytes().to_vec()).await.expect("a blob"));
+    let mut test = job("test", Some(api::Conclusion::Success), 11, vec![tested]);
+    test.annotations.push(annotation(api::AnnotationLevel::Failure, "worse", None));
+    let mut waiting = job("deploy", None, 12, Vec::new());
+    waiting.reason = Some("it waits for leave to use the environment `production`".to_owned());
+    let mut left_out = job("docs", Some(api::Conclusion::Skipped), 12, Vec::new());
+    left_out.reason = Some("its condition `github.ref == 'x'` does not hold".to_owned());
+    let seen = run("shop#1", GOOD, "greet politely", 11, vec![test, waiting, left_out]);
+    let check_run = |number: u64, commit: names::CommitId, run: Option<&str>| api::CheckRun {
+        project: "shop".parse().expect("a name"),
+        commit,
+        number,
+        name: format!("lint {number}"),
+        status: api::CheckStatus::Completed,
+        conclusion: Some(api::CheckConclusion::Neutral),
+        details_url: None,
+        external_id: None,
+        title: Some("2 remarks".to_owned()),
+        summary: Some("all *fine*".to_owned()),
+        text: None,
+        annotations: Vec::new(),
+        run: run.map(|run| run.parse().expect("a run")),
+        started: seen.created,
+        completed: None,
+    };
+    stage.put(&seen).await;
+    stage.put(&check_run(1, seen.commit, Some("shop#1"))).await;
+    stage.put(&check_run(2, stage::commit(BAD), Some("shop#2"))).await;
+    stage.put(&check_run(3, seen.commit, None)).await;
+    let expected = [
+        "deploy", "it waits for leave to use the environment `production`",
+        "docs", "its condition `github.ref == &#39;x&#39;` does not hold",
+        "Annotations", "error", "&#60;i&#62;title&#60;/i&#62;", "worse", "test",
+        "warning", "src/a.c:3", "odd &#60;b&#62; second line", "test / make test",
+        "Checks", "neutral", "lint 1", "2 remarks", "all fine", "lint 3",
+        "Summary", "test / make test", "Results", "a b 1 2", "&lt;script&gt;alert(1)&lt;/script&gt;",
+    ];
+    let html = check(&stage, "/runs/shop/1", &expected).await;
+    assert!(html.contains("<td><strong>2</strong></td>") && !html.contains("<script>") && !html.contains("lint 2"), "{html}");
+}
+
+#[tokio::test]
+async fn an_app_says_what_it_holds_and_what_is_held_back() {
+    let stage = Stage::new().await;
+    check(&stage, "/apps", &["No app is followed yet", "landfall app apply"]).await;
+    stage.put(&stage::app::held()).await;
+    stage.put(&stage::app::drill()).await;
+    let row = ["shop", "shop · shop deploy", "Held: held at deployment 1", "Held at 1 (2 quarantined)", "degraded", "deployment 1", "0ab5aaaaaaaa"];
+    check(&stage, "/apps", &row).await;
+    check(&stage, "/", &["shop", "Held at 1 (2 quarantined)", "degraded", "deployment 1, Git says", "0ab5aaaaaaaa", "count the money"]).await;
+    let expected = [
+        "shop", "Held at 1 (2 quarantined)", "degraded", "Held", "held at deployment 1", "landfall app release",
+        "Deployment 2 is quarantined", "taken back in Git by 0ab43f1c9d8e", "LF-D0202", "Deployment/shop is Degraded",
+        "Follows", "deploy", "at main", "Git says", "0ab5aaaaaaaa", "Differs", "1 of 2 objects",
+        "Last drill", "blocked", "from deployment 2 back to deployment 1", "the image `shop:1` is missing",
+        "Deployment/shop", "apps/v1 in shop", "out of sync", "degraded",
+        ".spec.replicas", "is", "7", "Git says", "2", "written by kubectl-scale",
+        "ConfigMap/settings", "synced", "History", "3", "healthy", "back to 1", "2", "rolled back", "greet in a hurry",
+    ];
+    let html = check(&stage, "/apps/shop", &expected).await;
+    assert!(html.contains("data-live=\"/live?app=shop\""), "{html}");
+    let (status, html) = stage.get("/apps/shpo").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(text_of(&html).contains("there is no app `shpo`"), "{html}");
+    assert_eq!(stage.get_as_nobody("/apps/shop").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_page_of_an_app_lives_with_its_app_alone() {
+    let stage = Stage::new().await;
+    let response = stage.router().oneshot(get("/live?app=shop")).await.expect("an answer");
+    let mut body = response.into_body();
+    let first = body.frame().await.expect("an event").expect("bytes").into_data().expect("data");
+    assert_eq!(first, "event: change\ndata: {}\n\n");
+    let waiting = tokio::spawn(async move { body.frame().await.is_some() });
+    stage.put(&push("shop", 3, GOOD, "elsewhere", 50)).await;
+    stage.put(&stage::app::held()).await;
+    assert!(waiting.await.expect("an event"));
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use api::{Project, Release, ReleaseState};
+use api::{App, Project, Release, ReleaseState};
 use askama::Template;
 use axum::{extract::State, response::Html};
 use delivery::Thread;
 use names::{EnvironmentName, ProjectName, Timestamp};
 
 use super::{
+    app::{self, AppRow},
     look::Look,
     refusal::{PageReader, PageRefusal},
     shell::{self, StateLink},
@@ -22,6 +23,9 @@ use crate::{
     threads::{self, Shelf},
 };
 
+/// More apps than this have a page of their own.
+const APPS_MAX: usize = 12;
+
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomePage {
@@ -29,6 +33,9 @@ struct HomePage {
     live: String,
     filters: Vec<Filter>,
     served: Vec<Served>,
+    apps: Vec<AppRow>,
+    /// All apps, if not all are shown.
+    app_count: Option<usize>,
     rows: Vec<Row>,
     has_more: Option<String>,
 }
@@ -104,15 +111,27 @@ pub async fn show(
         let project = project.map(|it| format!("&project={it}")).unwrap_or_default();
         format!("/?limit={}{project}", limit * 2)
     });
+    let apps = apps_of(store::list::<App>(&*web.records, "").await?, project);
     let page = HomePage {
         title: project.map_or_else(|| "All projects".to_owned(), ToString::to_string),
         live: project.map_or_else(|| "/live".to_owned(), |it| format!("/live?project={it}")),
         filters: filters(&projects, project),
         served: served(shelf.releases(), now),
+        app_count: (apps.len() > APPS_MAX).then_some(apps.len()),
+        apps: apps.iter().take(APPS_MAX).map(app::row).collect(),
         rows: threads.iter().map(|thread| row(thread, now)).collect(),
         has_more,
     };
     shell::render(&page)
+}
+
+/// The apps that follow a project, or all; those with trouble first.
+fn apps_of(mut apps: Vec<App>, project: Option<&ProjectName>) -> Vec<App> {
+    if let Some(project) = project {
+        apps.retain(|app| app.spec.sources.iter().any(|it| it.repository == project.as_str()));
+    }
+    apps.sort_by_key(|app| !app::is_troubled(app));
+    apps
 }
 
 fn filters(projects: &[Project], chosen: Option<&ProjectName>) -> Vec<Filter> {

@@ -38,6 +38,9 @@ const LINES_TOGETHER: usize = 200;
 #[derive(Deserialize)]
 pub struct ScopeQuery {
     project: Option<names::ProjectName>,
+    app: Option<String>,
+    #[serde(default)]
+    apps: bool,
 }
 
 /// `GET /live`: an event whenever a record changed, so that the page is fetched again.
@@ -46,7 +49,12 @@ pub async fn changes(
     State(web): State<Web>,
     Asked(query): Asked<ScopeQuery>,
 ) -> Result<Response, Refusal> {
-    let scope = query.project.map_or(Scope::Everything, Scope::Project);
+    let scope = match (query.project, query.app) {
+        (Some(project), _) => Scope::Project(project),
+        (None, Some(app)) => Scope::App(app),
+        (None, None) if query.apps => Scope::Apps,
+        (None, None) => Scope::Everything,
+    };
     let changes = Changes::open(&*web.records, scope).await?;
     // The page was rendered before the watch began: the first event makes up for it.
     let events = stream::unfold((changes, true), |(mut changes, is_first)| async move {

@@ -4,16 +4,20 @@
 //! record changes. All text that comes from outside passes [`text`] on its way
 //! into a view, and the templates escape it.
 
+mod app;
 mod assets;
 mod home;
 mod job_log_view;
 mod live;
 mod log_in;
 mod look;
+mod markdown;
 mod refusal;
 mod release;
 mod run;
+mod run_notes;
 mod shell;
+mod tests;
 mod text;
 mod thread;
 mod when;
@@ -43,6 +47,9 @@ pub fn router(web: &Web) -> Router<Web> {
         .route("/runs/{project}/{number}/lines", get(live::lines))
         .route("/runs/{project}/{number}/log.txt", get(live::download))
         .route("/releases/{project}/{environment}/{number}", get(release::show))
+        .route("/flaky/{project}", get(tests::flaky))
+        .route("/apps", get(app::list))
+        .route("/apps/{name}", get(app::show))
         .route("/live", get(live::changes))
         .route("/login", get(log_in::form).post(log_in::log_in))
         .route("/logout", get(log_in::log_out_form).post(log_in::log_out))

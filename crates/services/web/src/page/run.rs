@@ -14,7 +14,9 @@ use super::{
     look::Look,
     refusal::{PageReader, PageRefusal},
     release::CauseView,
+    run_notes::{self, Notes},
     shell::{self, StateLink},
+    tests::{self, TestsView},
     text::plain,
     thread::cause_of_run,
     when::{Moment, took},
@@ -45,6 +47,8 @@ struct RunPage {
     releases: Vec<StateLink>,
     trouble: Option<Trouble>,
     jobs: Vec<JobView>,
+    tests: TestsView,
+    notes: Notes,
     log: Option<LogView>,
 }
 
@@ -121,6 +125,8 @@ pub async fn show(
         releases: releases.iter().map(shell::release_link).collect(),
         trouble,
         jobs: run.jobs.iter().map(|job| job_view(&run, job, chosen.as_deref(), now)).collect(),
+        tests: tests::read(&web, &run).await?,
+        notes: run_notes::read(&web, &run).await?,
         log,
     };
     shell::render(&page)

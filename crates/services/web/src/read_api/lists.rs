@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     query::{Asked, Selection},
-    records::{list, run_json, to_json},
+    records::{list, to_json, with_tests},
 };
 use crate::{Web, refusal::Refusal, rights::Reader, threads::prefix_of};
 
@@ -45,7 +45,11 @@ pub async fn runs(
     Asked(selection): Asked<Selection>,
 ) -> Result<Json<Value>, Refusal> {
     let runs = read::<Run>(&web, &selection, |run| run.created).await?;
-    Ok(Json(list(runs.iter().map(run_json))))
+    let mut told = Vec::new();
+    for run in &runs {
+        told.push(with_tests(&*web.records, run).await?);
+    }
+    Ok(Json(list(told)))
 }
 
 /// `GET /releases`

@@ -35,6 +35,8 @@ pub fn router() -> Router<Web> {
         .route("/runs/{project}/{number}", get(records::run))
         .route("/releases", get(lists::releases))
         .route("/releases/{project}/{environment}/{number}", get(records::release))
+        .route("/drills", get(records::drills))
+        .route("/drills/{number}", get(records::drill))
         .route("/threads", get(threads::list))
         // Ids hold slashes, which not every client escapes.
         .route("/threads/{*id}", get(threads::one))

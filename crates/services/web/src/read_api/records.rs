@@ -1,6 +1,6 @@
 //! Single records, and how records look in JSON.
 
-use api::{Release, Run};
+use api::{Drill, Release, Run, TestCounts, TestReport};
 use axum::{
     Json,
     extract::{Path, State},
@@ -20,7 +20,7 @@ pub async fn run(
     Path((project, number)): Path<(String, String)>,
 ) -> Result<Json<Value>, Refusal> {
     let run = find_run(&*web.records, &project, &number).await?;
-    Ok(Json(versioned(run_json(&run))))
+    Ok(Json(versioned(with_tests(&*web.records, &run).await?)))
 }
 
 /// `GET /releases/{project}/{environment}/{number}`
@@ -31,6 +31,22 @@ pub async fn release(
 ) -> Result<Json<Value>, Refusal> {
     let release = find_release(&*web.records, &project, &environment, &number).await?;
     Ok(Json(versioned(to_json(&release))))
+}
+
+/// `GET /drills`, the newest first.
+pub async fn drills(_: Reader, State(web): State<Web>) -> Result<Json<Value>, Refusal> {
+    let drills = store::list::<Drill>(&*web.records, "").await?;
+    Ok(Json(list(drills.iter().rev().map(to_json))))
+}
+
+/// `GET /drills/{number}`
+pub async fn drill(_: Reader, State(web): State<Web>, Path(number): Path<String>) -> Result<Json<Value>, Refusal> {
+    let found = match number.parse() {
+        Ok(number) => store::find::<Drill>(&*web.records, &Drill::key_of(number)).await?,
+        Err(_) => None,
+    };
+    let drill = found.ok_or_else(|| Refusal::missing("drill", &number, Vec::new()))?;
+    Ok(Json(versioned(to_json(&drill))))
 }
 
 /// The run that a path names.
@@ -89,6 +105,26 @@ pub fn list(items: impl IntoIterator<Item = Value>) -> Value {
 /// A run without its state machine.
 pub fn run_json(run: &Run) -> Value {
     without_machine(to_json(run))
+}
+
+/// A run without its state machine, with what its tests came to under `tests` if it told any.
+pub async fn with_tests(records: &dyn Records, run: &Run) -> Result<Value, Refusal> {
+    let mut json = run_json(run);
+    let prefix = TestReport::prefix_of_run(&run.id, run.commit);
+    let mut counts: Vec<(String, TestCounts)> = Vec::new();
+    // Keys sort by job, then by attempt: the last of a job counts.
+    for report in store::list::<TestReport>(records, &prefix).await? {
+        match counts.last_mut() {
+            Some(last) if last.0 == report.job => last.1 = report.counts,
+            _ => counts.push((report.job, report.counts)),
+        }
+    }
+    if let (Some(fields), false) = (json.as_object_mut(), counts.is_empty()) {
+        let mut all = TestCounts::default();
+        counts.iter().for_each(|(_, it)| all.add(it));
+        fields.insert("tests".to_owned(), to_json(&all));
+    }
+    Ok(json)
 }
 
 /// Takes the state machine out of a run as JSON.

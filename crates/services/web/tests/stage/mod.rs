@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test file uses its part of the stage")]
 
+pub mod app;
+pub mod tests;
+
 use std::sync::Arc;
 
 use access::Principal;
@@ -18,7 +21,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use identity::{Seal, Tokens};
 use names::{CommitId, Digest, Timestamp};
-use store::{LogLine, LogName, LogWriter, Logs, MemoryBlobs, MemoryRecords, OutputStream, Records};
+use store::{Blobs, LogLine, LogName, LogWriter, Logs, MemoryBlobs, MemoryRecords, OutputStream, Records};
 use tower::ServiceExt as _;
 use web::Web;
 
@@ -31,6 +34,7 @@ pub const GOING: &str = "f00dffffffffffffffffffffffffffffffffffff";
 
 pub struct Stage {
     pub records: Arc<dyn Records>,
+    pub blobs: Arc<dyn Blobs>,
     pub logs: Logs,
     pub tokens: Tokens,
     pub web: Web,
@@ -55,12 +59,13 @@ impl Stage {
     pub fn empty() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let records: Arc<dyn Records> = Arc::new(MemoryRecords::default());
-        let logs = Logs::open(folder.path().join("logs"), Arc::new(MemoryBlobs::default()));
+        let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::default());
+        let logs = Logs::open(folder.path().join("logs"), blobs.clone());
         let seal = Seal::open(&folder.path().join("key")).expect("a seal");
         let tokens =
             Tokens::open(records.clone(), &folder.path().join("token"), seal).expect("tokens");
-        let web = Web::new(records.clone(), logs.clone(), tokens.clone());
-        Self { records, logs, tokens, web, _folder: folder }
+        let web = Web::new(records.clone(), logs.clone(), tokens.clone()).with_blobs(blobs.clone());
+        Self { records, blobs, logs, tokens, web, _folder: folder }
     }
 
     pub async fn new() -> Self {
