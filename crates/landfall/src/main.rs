@@ -1,5 +1,6 @@
 //! Landfall: the whole road from a commit to production on Kubernetes, in one binary.
 
+mod agent;
 mod cli;
 mod client;
 mod data;

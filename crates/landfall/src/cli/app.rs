@@ -80,8 +80,41 @@ enum AppCommand {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Go on with a roll-out that pauses
+    Promote {
+        name: String,
+        /// Past all steps that are left
+        #[arg(long)]
+        full: bool,
+    },
+    /// Stop a roll-out: requests go back to the version before, and it stays
+    Abort {
+        name: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Take the last change back: stop its roll-out, or go back to the healthy deployment before
+    Undo {
+        name: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Lift the quarantine: what was held back may be tried again
     Release { name: String },
+    /// Keep what somebody changed in the cluster: write the live values to Git as a commit
+    Adopt {
+        name: String,
+        /// Only this object, as `KIND/NAME`
+        #[arg(long, value_name = "KIND/NAME")]
+        object: Option<String>,
+    },
+    /// Ask the app's sources now whether they changed
+    Refresh { name: String },
+    /// Show what a Git host elsewhere needs to tell of pushes: an address and a secret
+    Webhook {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Stop following; what is in the cluster stays
     Delete {
         name: String,
@@ -131,11 +164,38 @@ pub async fn app(args: AppArgs, context: &Context) -> anyhow::Result<ExitCode> {
             };
             ask(&client, &name, &AppRequest::Rollback { deployment }, &wait).await
         }
+        AppCommand::Promote { name, full } => {
+            let _: App = client.post(&format!("apps/{name}/request"), &AppRequest::Promote { full }).await?;
+            println!("{name} goes on; `landfall app get {name}` shows how far it is");
+            Ok(ExitCode::from(exit::OK))
+        }
+        AppCommand::Abort { name, wait } => ask(&client, &name, &AppRequest::Abort, &wait).await,
+        AppCommand::Undo { name, wait } => {
+            let app = find(&client, &name).await?;
+            let request = match app.status.rollout.as_ref().filter(|it| it.passed.is_none()) {
+                Some(_) => AppRequest::Abort,
+                None => AppRequest::Rollback { deployment: before(&app)? },
+            };
+            ask(&client, &name, &request, &wait).await
+        }
         AppCommand::Release { name } => {
             let _: App = client.post(&format!("apps/{name}/request"), &AppRequest::Release).await?;
             println!("the quarantine of {name} is lifted");
             Ok(ExitCode::from(exit::OK))
         }
+        AppCommand::Adopt { name, object } => {
+            let told: Value = client.post(&format!("apps/{name}/adoptions"), &json!({"object": object})).await?;
+            let objects: Vec<_> = told["objects"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let commit = told["commit"].as_str().unwrap_or_default();
+            println!("Git says of {} what the cluster holds: commit {commit}", objects.join(", "));
+            Ok(ExitCode::from(exit::OK))
+        }
+        AppCommand::Refresh { name } => {
+            let _: App = client.post(&format!("apps/{name}/request"), &AppRequest::Refresh).await?;
+            println!("the sources of {name} are asked");
+            Ok(ExitCode::from(exit::OK))
+        }
+        AppCommand::Webhook { output } => webhook(&client, output.output).await,
         AppCommand::Delete { name, cascade } => delete(&client, &name, cascade).await,
     }
 }
@@ -189,6 +249,22 @@ async fn apply(client: &Client, file: PathBuf) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit::OK))
 }
 
+async fn webhook(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
+    let mut told: Value = client.get("webhook").await?;
+    let url = format!("{}{}", client.running.url, told["path"].as_str().unwrap_or_default());
+    told["url"] = json!(url);
+    match output {
+        Output::Json => print_json(&told)?,
+        Output::Table => {
+            println!("url     {url}");
+            println!("secret  {}", told["secret"].as_str().unwrap_or_default());
+            eprintln!("enter both at GitHub, GitLab, Gitea, Forgejo or Bitbucket, for pushes, with the content type application/json;");
+            eprintln!("the server listens on this machine only, so a host elsewhere needs a tunnel or a proxy to it");
+        }
+    }
+    Ok(ExitCode::from(exit::OK))
+}
+
 async fn list(client: &Client, output: Output) -> anyhow::Result<ExitCode> {
     let told: Value = client.get("apps").await?;
     match output {
@@ -211,25 +287,13 @@ fn row(app: &App) -> Vec<String> {
     vec![
         app.name.clone(),
         app.spec.namespace.clone(),
-        sync_words(app),
+        delivery::gitops::sync_words(app),
         app.status.health.to_string(),
         revision,
         app.status.deployed.map_or_else(|| "-".to_owned(), |it| it.to_string()),
         source.map(|it| it.repository.clone()).unwrap_or_default(),
         source.map(|it| if it.path.is_empty() { ".".to_owned() } else { it.path.clone() }).unwrap_or_default(),
     ]
-}
-
-/// `Held at 3 (4 quarantined)`, or the plain word.
-fn sync_words(app: &App) -> String {
-    let held = app.status.seen.as_ref().and_then(|seen| app.status.quarantined.iter().find(|it| it.rendered == seen.rendered));
-    match (app.status.sync, held) {
-        (SyncState::Held, Some(bad)) => {
-            let at = app.status.deployed.map_or_else(|| "nothing".to_owned(), |it| delivery::gitops::origin(app, it).to_string());
-            format!("Held at {at} ({} quarantined)", bad.deployment)
-        }
-        (state, _) => state.to_string(),
-    }
 }
 
 async fn get(client: &Client, name: &str, output: Output) -> anyhow::Result<ExitCode> {
@@ -244,10 +308,13 @@ async fn get(client: &Client, name: &str, output: Output) -> anyhow::Result<Exit
         println!("source     {} {path} at {}", source.repository, source.revision);
     }
     println!("namespace  {}", app.spec.namespace);
-    println!("sync       {}", sync_words(&app));
+    println!("sync       {}", delivery::gitops::sync_words(&app));
     println!("health     {}", app.status.health);
     if let Some(operation) = &app.status.operation {
         println!("operation  deployment {}: {} {}", operation.deployment, operation.phase, operation.message);
+    }
+    for line in super::app_rollout::lines(&app) {
+        println!("{line}");
     }
     for condition in &app.status.conditions {
         println!("condition  {}: {}", condition.kind, condition.message);
@@ -349,7 +416,7 @@ async fn ask(client: &Client, name: &str, request: &AppRequest, wait: &Wait) -> 
 }
 
 fn ended(app: &App) -> ExitCode {
-    println!("{}  {}  {}", app.name, sync_words(app), app.status.health);
+    println!("{}  {}  {}", app.name, delivery::gitops::sync_words(app), app.status.health);
     for condition in &app.status.conditions {
         println!("  {}: {}", condition.kind, condition.message);
     }
@@ -358,7 +425,7 @@ fn ended(app: &App) -> ExitCode {
         println!("  {}", cause.summary);
     }
     // Being held is what was asked for, and an old copy of a repository is still followed.
-    let hinders = |kind: &str| !matches!(kind, "Held" | "SourceUnreachable");
+    let hinders = |kind: &str| kind != "Held" && (kind != "SourceUnreachable" || app.status.sync == SyncState::Unknown);
     let hindered = app.status.conditions.iter().any(|it| hinders(&it.kind));
     let good = last.is_some_and(|it| it.state == DeploymentState::Healthy) && app.status.health == Health::Healthy && !hindered;
     ExitCode::from(if good { exit::OK } else { exit::FAILED })

@@ -34,6 +34,10 @@ pub struct DispatchArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::assignment)]
     input: Vec<(String, String)>,
 
+    /// Run also the jobs whose inputs (LANDFALL_INPUTS) did not change
+    #[arg(long)]
+    no_reuse: bool,
+
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -54,6 +58,9 @@ pub async fn dispatch(args: DispatchArgs, context: &Context) -> anyhow::Result<E
     let mut body = json!({"inputs": inputs});
     if let Some(git_ref) = args.git_ref {
         body["ref"] = json!(git_ref);
+    }
+    if args.no_reuse {
+        body["no_reuse"] = json!(true);
     }
     let file = args.workflow.rsplit('/').next().unwrap_or_default();
     let path = format!("projects/{}/workflows/{}/dispatches", args.project, escape(file));

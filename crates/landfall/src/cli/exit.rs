@@ -10,6 +10,8 @@ pub const OK: u8 = 0;
 /// What was asked for was tried and failed: a run, a rollout.
 pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
+/// Nothing failed, and something is not as it should be.
+pub const DIFFERS: u8 = 3;
 pub const FORBIDDEN: u8 = 4;
 pub const NOT_FOUND: u8 = 5;
 pub const CONFLICT: u8 = 6;

@@ -14,12 +14,16 @@ use super::{
     output::{Output, OutputArgs, print_json},
     run_name,
     step_cause::{self, StepCause, step_cause},
+    tests::of_run,
     thread_answer::{self, ThreadAnswer},
 };
 use crate::client::Client;
 
 /// So many last lines of a failed step usually hold its error.
 const LAST_LINES: usize = 12;
+
+/// So many failed tests of a job are told.
+const FAILED_TESTS: usize = 10;
 
 /// Say why something failed
 ///
@@ -72,15 +76,29 @@ pub async fn explain(args: ExplainArgs, context: &Context) -> anyhow::Result<Exi
             "commit": answer.thread.commit,
             "outcome": answer.outcome,
             "items": found,
+            "reused": reused(&id, &answer),
         }))?,
         Output::Table => {
             found.iter().for_each(print);
             if found.is_empty() {
                 println!("{}", nothing_wrong(&answer));
             }
+            reused(&id, &answer).iter().for_each(|line| println!("{line}"));
         }
     }
     Ok(ExitCode::from(exit::OK))
+}
+
+/// The jobs that did not run because an earlier one had the same inputs, with the proof.
+fn reused(id: &str, answer: &ThreadAnswer) -> Vec<String> {
+    let run: Option<RunId> = id.replacen('/', "#", 1).parse().ok();
+    let runs = answer.thread.runs.iter().filter(|it| run.as_ref().is_none_or(|run| it.id == *run));
+    let jobs = runs.flat_map(|run| run.jobs.iter().map(move |job| (run, job)));
+    let proof = |(run, job): (&Run, &api::Job)| {
+        let reason = job.reason.as_deref().filter(|it| it.starts_with("reused from ") && job.started.is_none())?;
+        Some(format!("{} / {} did not run: {reason}", run.id, job.name))
+    };
+    jobs.filter_map(proof).collect()
 }
 
 fn is_code(text: &str) -> bool {
@@ -143,6 +161,7 @@ fn code_in(text: &str) -> Option<&str> {
 
 async fn of_run(client: &Client, run: &Run) -> anyhow::Result<Vec<Explanation>> {
     let mut found = Vec::new();
+    let tests = failed_tests(client, run).await;
     for job in run.jobs.iter().filter(|it| it.conclusion == Some(Conclusion::Failure)) {
         let failed = |step: &&Step| step.conclusion == Some(Conclusion::Failure);
         let Some((index, step)) = job.steps.iter().enumerate().find(|(_, step)| failed(step)) else {
@@ -159,13 +178,18 @@ async fn of_run(client: &Client, run: &Run) -> anyhow::Result<Vec<Explanation>> 
         let lines = last_lines(client, &run.id, &job.id, job.section(index)).await?;
         let StepCause { code, summary, mut help } = step_cause(step.exit_code, step.reason.as_deref(), &lines);
         help.push(format!("all of its output: landfall logs {} --job {}", run.id, job.id));
+        let told = tests.iter().filter(|(it, _)| *it == job.id).map(|(_, line)| line.clone());
+        let told: Vec<_> = told.collect();
+        if !told.is_empty() {
+            help.push(format!("all of its tests: landfall tests {}; only those that failed again: landfall rerun {} --failed-tests", run.id, run.id));
+        }
         let exit = step.exit_code.map(|it| format!("exit code {it}"));
         let skipped = run.jobs.iter().filter(|it| it.conclusion == Some(Conclusion::Skipped)).count();
         found.push(Explanation {
             subject: format!("{} / {} / {}", run.id, job.name, step.name),
             code: code.to_owned(),
             summary,
-            evidence: exit.into_iter().chain(lines.into_iter().map(|it| format!("output: {it}"))).collect(),
+            evidence: exit.into_iter().chain(told).chain(lines.into_iter().map(|it| format!("output: {it}"))).collect(),
             action: (skipped > 0).then(|| format!("{skipped} later job{} skipped", if skipped == 1 { " was" } else { "s were" })),
             help,
         });
@@ -181,6 +205,24 @@ async fn of_run(client: &Client, run: &Run) -> anyhow::Result<Vec<Explanation>> 
         });
     }
     Ok(found)
+}
+
+/// The tests that failed, with their jobs; none where they cannot be had, because they are not why one asks.
+async fn failed_tests(client: &Client, run: &Run) -> Vec<(String, String)> {
+    if run.conclusion != Some(Conclusion::Failure) {
+        return Vec::new();
+    }
+    let told = client.get::<of_run::Answer>(&format!("runs/{}/tests", run_name::path_of(&run.id))).await;
+    let Ok(answer) = told else { return Vec::new() };
+    let of_job = |job: of_run::JobTests| {
+        let bad = job.cases.into_iter().filter(|it| it.case.outcome.is_bad()).take(FAILED_TESTS);
+        bad.map(move |it| {
+            let flaky = if it.known_flaky { " (known to be flaky)" } else { "" };
+            let message = it.case.message.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+            (job.job.clone(), format!("test {}: {}{}{flaky}{message}", it.case.outcome, it.case.id, of_run::place(&it.case)))
+        })
+    };
+    answer.jobs.into_iter().flat_map(of_job).collect()
 }
 
 /// The end of what a step printed.

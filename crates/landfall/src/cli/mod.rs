@@ -1,7 +1,9 @@
 //! The command line: one file per command.
 
+mod agent;
 mod ago;
 mod app;
+mod app_rollout;
 mod approve;
 mod cancel;
 mod chart;
@@ -10,6 +12,7 @@ mod demo;
 mod dispatch;
 mod doctor;
 mod down;
+mod drill;
 mod exit;
 mod explain;
 mod expr;
@@ -27,13 +30,13 @@ mod rollback;
 mod run;
 mod run_name;
 mod runs;
-mod secret;
 mod status;
 mod step_cause;
+mod tests;
 mod thread_answer;
 mod trace;
 mod up;
-mod variable;
+mod values;
 mod watch;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -68,18 +71,21 @@ enum Command {
     Trace(trace::TraceArgs),
     Explain(explain::ExplainArgs),
     Rollback(rollback::RollbackArgs),
+    Drill(drill::DrillArgs),
     Cancel(cancel::CancelArgs),
     Rerun(rerun::RerunArgs),
     Dispatch(dispatch::DispatchArgs),
+    Tests(tests::TestsArgs),
     Approve(approve::ApproveArgs),
-    Secret(secret::SecretArgs),
-    Variable(variable::VariableArgs),
+    Secret(values::SecretArgs),
+    Variable(values::VariableArgs),
     Image(image::ImageArgs),
     Doctor(doctor::DoctorArgs),
     Lint(lint::LintArgs),
     Expr(expr::ExprArgs),
     Plan(plan::PlanArgs),
     App(app::AppArgs),
+    Agent(agent::AgentArgs),
     Diff(app::DiffArgs),
     Render(render::RenderArgs),
     Chart(chart::ChartArgs),
@@ -141,18 +147,21 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::Trace(args) => trace::trace(args, context).await,
         Command::Explain(args) => explain::explain(args, context).await,
         Command::Rollback(args) => rollback::rollback(args, context).await,
+        Command::Drill(args) => drill::drill(args, context).await,
         Command::Cancel(args) => cancel::cancel(args, context).await,
         Command::Rerun(args) => rerun::rerun(args, context).await,
         Command::Dispatch(args) => dispatch::dispatch(args, context).await,
+        Command::Tests(args) => tests::tests(args, context).await,
         Command::Approve(args) => approve::approve(args, context).await,
-        Command::Secret(args) => secret::secret(args, context).await,
-        Command::Variable(args) => variable::variable(args, context).await,
+        Command::Secret(args) => values::secret(args, context).await,
+        Command::Variable(args) => values::variable(args, context).await,
         Command::Image(args) => image::image(args, context).await,
         Command::Doctor(args) => doctor::doctor(args, context),
         Command::Lint(args) => lint::lint(args),
         Command::Expr(args) => expr::expr(args),
         Command::Plan(args) => plan::plan(args),
         Command::App(args) => app::app(args, context).await,
+        Command::Agent(args) => agent::agent(args, context).await,
         Command::Diff(args) => app::diff(args, context).await,
         Command::Render(args) => render::render(args).await,
         Command::Chart(args) => chart::chart(args).await,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use api::{ReleaseState, ServiceAddress, WorkloadStatus};
+use api::{App, ReleaseState, ServiceAddress, SyncState, WorkloadStatus};
 use names::{CommitId, ReleaseId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use super::{
 ///
 /// One row an environment: the release that is served, how many of its pods are
 /// ready at this moment, and where its Services answer. What the cluster could
-/// not be asked about is `not seen`.
+/// not be asked about is `not seen`. Below it, one row an app that follows Git.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  landfall ps --output json")]
 pub struct PsArgs {
@@ -37,14 +37,28 @@ struct Environment {
 }
 
 pub async fn ps(args: PsArgs, context: &Context) -> anyhow::Result<ExitCode> {
-    let told: Value = context.client()?.get("environments").await?;
+    let client = context.client()?;
+    let mut told: Value = client.get("environments").await?;
+    let apps: Value = client.get("apps").await?;
     match args.output.output {
-        Output::Json => print_json(&told)?,
+        Output::Json => {
+            told["apps"] = apps["items"].clone();
+            print_json(&told)?;
+        }
         Output::Table => {
             let environments: Vec<Environment> = serde_json::from_value(told["items"].clone())?;
+            let apps: Vec<App> = serde_json::from_value(apps["items"].clone())?;
             let rows: Vec<_> = environments.iter().map(row).collect();
-            print_table(&["PROJECT", "ENVIRONMENT", "COMMIT", "RELEASE", "STATE", "READY", "ADDRESS"], &rows);
-            if rows.is_empty() {
+            if !rows.is_empty() || apps.is_empty() {
+                print_table(&["PROJECT", "ENVIRONMENT", "COMMIT", "RELEASE", "STATE", "READY", "ADDRESS"], &rows);
+            }
+            if !rows.is_empty() && !apps.is_empty() {
+                println!();
+            }
+            if !apps.is_empty() {
+                print_table(&["APP", "NAMESPACE", "DEPLOYED", "GIT SAYS", "SYNC", "HEALTH", "DIFFERS"], &apps.iter().map(app_row).collect::<Vec<_>>());
+            }
+            if rows.is_empty() && apps.is_empty() {
                 eprintln!("nothing is deployed yet; `landfall status` shows where to push");
             }
         }
@@ -62,6 +76,22 @@ fn row(it: &Environment) -> Vec<String> {
         state(it),
         ready(it),
         if addresses.is_empty() { "-".to_owned() } else { addresses.join(" ") },
+    ]
+}
+
+fn app_row(app: &App) -> Vec<String> {
+    let short = |commits: &[CommitId]| commits.first().map_or_else(|| "-".to_owned(), |it| it.short());
+    let status = &app.status;
+    let deployed = status.deployed.and_then(|id| status.history.iter().find(|it| it.id == id));
+    let differing = status.resources.iter().filter(|it| it.sync == SyncState::OutOfSync).count();
+    vec![
+        app.name.clone(),
+        app.spec.namespace.clone(),
+        deployed.map_or_else(|| "-".to_owned(), |it| short(&it.revision.commits)),
+        status.seen.as_ref().map_or_else(|| "-".to_owned(), |it| short(&it.commits)),
+        delivery::gitops::sync_words(app),
+        status.health.to_string(),
+        if differing == 0 { "-".to_owned() } else { format!("{differing} of {}", status.resources.len()) },
     ]
 }
 

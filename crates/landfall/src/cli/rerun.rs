@@ -24,6 +24,13 @@ pub struct RerunArgs {
     #[arg(long, conflicts_with = "job")]
     failed: bool,
 
+    /// Only the tests that failed: the failed jobs run again and are told their names
+    ///
+    /// A job whose steps do not ask for them (LANDFALL_FAILED_TESTS, `landfall tests
+    /// failed`) runs everything.
+    #[arg(long, conflicts_with_all = ["job", "failed"])]
+    failed_tests: bool,
+
     /// Only this job, by the id that `landfall runs -o json` tells
     #[arg(long, short = 'j', value_name = "ID")]
     job: Option<String>,
@@ -36,6 +43,7 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<ExitCod
     let client = context.client()?;
     let id = args.run.resolve(&client).await?;
     let body = match (args.job, args.failed) {
+        _ if args.failed_tests => json!({"what": "failed-tests"}),
         (Some(job), _) => json!({"job": job}),
         (None, true) => json!({"what": "failed"}),
         (None, false) => json!({"what": "all"}),

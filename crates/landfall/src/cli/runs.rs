@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use api::{Run, Status};
+use api::{Run, Status, TestCounts};
 use names::ProjectName;
 use serde_json::Value;
 
@@ -39,8 +39,9 @@ pub async fn runs(args: RunsArgs, context: &Context) -> anyhow::Result<ExitCode>
         Output::Json => print_json(&told)?,
         Output::Table => {
             let runs: Vec<Run> = serde_json::from_value(told["items"].clone())?;
-            let rows: Vec<_> = runs.iter().map(row).collect();
-            print_table(&["RUN", "WORKFLOW", "STATE", "COMMIT", "SUBJECT", "STARTED", "TOOK"], &rows);
+            let tests = told["items"].as_array().into_iter().flatten().map(|it| tests(&it["tests"]));
+            let rows: Vec<_> = runs.iter().zip(tests).map(|(run, tests)| row(run, tests)).collect();
+            print_table(&["RUN", "WORKFLOW", "STATE", "COMMIT", "SUBJECT", "STARTED", "TOOK", "TESTS"], &rows);
             if rows.is_empty() {
                 eprintln!("no run yet; a push of a commit with a workflow in `.github/workflows` starts one");
             }
@@ -49,7 +50,18 @@ pub async fn runs(args: RunsArgs, context: &Context) -> anyhow::Result<ExitCode>
     Ok(ExitCode::from(exit::OK))
 }
 
-fn row(run: &Run) -> Vec<String> {
+/// What the tests of a run came to: `3 failed of 40`.
+fn tests(counts: &Value) -> String {
+    let counts: Option<TestCounts> = serde_json::from_value(counts.clone()).ok();
+    match counts {
+        None => String::new(),
+        Some(counts) if counts.bad() > 0 => format!("{} failed of {}", counts.bad(), counts.total()),
+        Some(counts) if counts.flaky > 0 => format!("{}, {} flaky", counts.total(), counts.flaky),
+        Some(counts) => counts.total().to_string(),
+    }
+}
+
+fn row(run: &Run, tests: String) -> Vec<String> {
     let subject: String = run.subject.chars().take(40).collect();
     vec![
         run.id.to_string(),
@@ -59,6 +71,7 @@ fn row(run: &Run) -> Vec<String> {
         subject,
         run.started.map_or_else(|| "-".to_owned(), ago),
         took(run.started, run.finished),
+        tests,
     ]
 }
 

@@ -39,6 +39,10 @@ pub struct UpArgs {
     /// Host and prefix under which the existing cluster reaches our images, e.g. `registry.example.org/team`
     #[arg(long, value_name = "HOST/PREFIX", requires = "kubeconfig")]
     registry: Option<String>,
+
+    /// Run pods of the existing cluster here, as its node of this name
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    node: Option<String>,
 }
 
 pub async fn up(args: UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
@@ -51,6 +55,7 @@ pub async fn up(args: UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
         kubeconfig: args.kubeconfig,
         context: args.context,
         registry: args.registry,
+        node: args.node,
     };
     init_tracing();
     let server = server::start(&context.data, choice).await?;
@@ -63,7 +68,7 @@ pub async fn up(args: UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 /// What the server tells about itself goes to standard error.
-fn init_tracing() {
+pub fn init_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("LANDFALL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // Tests may have set one before.
@@ -88,7 +93,7 @@ async fn detach(args: &UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(kubeconfig) = &args.kubeconfig {
         command.arg("--kubeconfig").arg(kubeconfig);
     }
-    for (flag, value) in [("--context", &args.context), ("--registry", &args.registry)] {
+    for (flag, value) in [("--context", &args.context), ("--registry", &args.registry), ("--node", &args.node)] {
         if let Some(value) = value {
             command.args([flag, value]);
         }

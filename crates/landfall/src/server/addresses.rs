@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use rustix::fs::FlockOperation;
 use sandbox::netlink::{self, Cidr};
 
+use super::join::Ranges;
 use crate::data::NetworkSettings;
 
 /// So many installations fit on one machine.
@@ -25,14 +26,21 @@ const LOCK: &str = "/run/lock/landfall-addresses";
 ///
 /// Begins at another number for each data folder, and passes over those of installations that
 /// are stopped: they have no route, and their ranges must be free when they start again.
-pub fn choose(data: &Path) -> anyhow::Result<NetworkSettings> {
+///
+/// The `cluster` that pods belong to may have a range for its Services already.
+pub fn choose(data: &Path, cluster: Option<&Ranges>) -> anyhow::Result<NetworkSettings> {
     let mut lock = lock(LOCK)?;
     let mut known = lock.as_mut().map(installations).unwrap_or_default();
     let first = data.as_os_str().as_encoded_bytes().iter().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte));
     let routes = netlink::routes().context("the machine's routes cannot be read")?;
     let links = netlink::links().context("the machine's links cannot be read")?;
     for number in (0..INSTALLATIONS_MAX).map(|step| first.wrapping_add(step) % INSTALLATIONS_MAX) {
-        let services = Cidr { address: Ipv4Addr::new(10, 96, number * 4, 0), prefix: 22 };
+        let own = Ranges {
+            services: Cidr { address: Ipv4Addr::new(10, 96, number * 4, 0), prefix: 22 },
+            dns: Ipv4Addr::new(10, 96, number * 4, 10),
+            api: Ipv4Addr::new(10, 96, number * 4, 1),
+        };
+        let Ranges { services, dns, api } = cluster.copied().unwrap_or(own);
         let pods = Cidr { address: Ipv4Addr::new(10, 244, number, 0), prefix: 24 };
         let bridge = format!("landfall{number}");
         let touched = |route: &netlink::Route| {
@@ -57,9 +65,12 @@ pub fn choose(data: &Path) -> anyhow::Result<NetworkSettings> {
             services: services.to_string(),
             pods: pods.to_string(),
             bridge,
-            dns: Ipv4Addr::new(10, 96, number * 4, 10),
-            api: Ipv4Addr::new(10, 96, number * 4, 1),
+            dns,
+            api,
         });
+    }
+    if let Some(cluster) = cluster {
+        bail!("no free range of addresses is left: 10.244.0.0/16 or the cluster's own {} is in use on this machine", cluster.services);
     }
     bail!("no free range of addresses is left: 10.96.0.0/16 and 10.244.0.0/16 are all in use")
 }

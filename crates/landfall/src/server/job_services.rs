@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::JobGrant;
 use repo::Repositories;
+use sandbox::Local;
 use store::{Blobs, DiskBlobs, Records};
 use toolkit::Toolkit;
 
@@ -35,6 +36,11 @@ pub fn open(
 /// neither `github.com` nor below `localhost`: they take it for an old GitHub Enterprise Server.
 pub fn server_url(port: u16) -> String {
     format!("http://landfall.localhost:{port}")
+}
+
+/// Lets jobs get their caches as mounts.
+pub fn mounted_caches(toolkit: &Toolkit, sandbox: &Local) -> ci::MountedCaches {
+    ci::MountedCaches::new(toolkit.caches().clone(), Arc::new(sandbox.clone()))
 }
 
 /// Tells the pipeline service what a job needs to reach the services.

@@ -90,10 +90,10 @@ pub fn hidden(data: &DataFolder) -> Vec<PathBuf> {
     vec![data.path().to_owned()]
 }
 
-/// The tools that Landfall answers to: `docker` always, `kubectl` and `helm` where the machine has none.
+/// The tools that Landfall answers to: `docker` and `landfall` always, `kubectl` and `helm` where the machine has none.
 pub fn tools() -> Vec<String> {
     let missing = ["kubectl", "helm"].into_iter().filter(|tool| find(tool).is_none());
-    ["docker"].into_iter().chain(missing).map(str::to_owned).collect()
+    ["docker", "landfall"].into_iter().chain(missing).map(str::to_owned).collect()
 }
 
 /// The program of this name on the search path.

@@ -19,13 +19,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A client that says nothing for so long is none.
-const FIRST_BYTE: Duration = Duration::from_secs(30);
+pub const FIRST_BYTE: Duration = Duration::from_secs(30);
 
 /// Requests under way may end within this time after a stop.
 const FAREWELL: Duration = Duration::from_millis(300);
 
 /// Without a file descriptor to accept with, trying again at once only burns the processor.
-const BREATH: Duration = Duration::from_millis(50);
+pub const BREATH: Duration = Duration::from_millis(50);
 
 /// Serves `router` until told to stop.
 pub async fn serve(
@@ -81,7 +81,8 @@ async fn greet(
     Ok(())
 }
 
-async fn speak(
+/// Serves one connection.
+pub async fn speak(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
     stop: CancellationToken,

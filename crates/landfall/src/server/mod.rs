@@ -2,15 +2,21 @@
 
 mod addresses;
 mod authority;
+mod counters;
+mod certificate;
 mod embedded;
 pub mod job_services;
 pub mod jobs;
+mod join;
 mod kubeconfig;
+mod kubelet;
 mod listen;
+mod member;
 mod service_tokens;
 mod wiring;
 
-pub use wiring::end_sandboxes;
+pub use join::Existing;
+pub use wiring::{end_sandboxes, render_key};
 
 use std::{
     fs,
@@ -23,6 +29,7 @@ use anyhow::{Context as _, bail};
 use tokio::{net::TcpListener, signal::unix, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::join::Ranges;
 use crate::data::{DataFolder, Running, Settings};
 
 /// The first port that is tried on a new installation.
@@ -41,6 +48,15 @@ pub struct Choice {
     pub kubeconfig: Option<PathBuf>,
     pub context: Option<String>,
     pub registry: Option<String>,
+    /// The name under which this machine runs pods of the cluster of the kubeconfig.
+    pub node: Option<String>,
+}
+
+/// Whose pods run on this machine.
+enum Pods {
+    OfEmbedded,
+    OfExisting(Ranges),
+    None,
 }
 
 /// A server that is ready.
@@ -61,8 +77,17 @@ pub async fn start(data: &DataFolder, choice: Choice) -> anyhow::Result<Server> 
     let began = Instant::now();
     let lock = lock(data).await?;
     check_git().await?;
-    let (settings, bound) = settle(data, &choice)?;
-    let network = settings.network.as_ref().filter(|_| choice.kubeconfig.is_none());
+    let existing = match &choice.kubeconfig {
+        Some(file) => Some(Existing::connect(file, choice.context.as_deref()).await?),
+        None => None,
+    };
+    let pods = match &existing {
+        Some(existing) if choice.node.is_some() => Pods::OfExisting(existing.ranges().await?),
+        Some(_) => Pods::None,
+        None => Pods::OfEmbedded,
+    };
+    let (settings, bound) = settle(data, choice.port, &pods)?;
+    let network = settings.network.as_ref().filter(|_| !matches!(pods, Pods::None));
     let addresses = network.map(addresses::hold).transpose()?.flatten();
     let listener = match bound {
         Some(bound) => TcpListener::from_std(bound)?,
@@ -70,7 +95,7 @@ pub async fn start(data: &DataFolder, choice: Choice) -> anyhow::Result<Server> 
     };
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let parts = wiring::wire(data, &settings, &choice, &mut tasks, &stop).await?;
+    let parts = wiring::wire(data, &settings, &choice, existing, &mut tasks, &stop).await?;
     let acceptor = parts.authority.acceptor()?;
     tasks.spawn(listen::serve(listener, acceptor, parts.router.clone(), stop.clone()));
     let running = Running {
@@ -109,9 +134,9 @@ async fn check_git() -> anyhow::Result<()> {
 /// Reads the settings of an installation, or chooses them at its first start.
 ///
 /// A port that was chosen is listened on from here on, so that no other first start takes it.
-fn settle(data: &DataFolder, choice: &Choice) -> anyhow::Result<(Settings, Option<std::net::TcpListener>)> {
+fn settle(data: &DataFolder, port: Option<u16>, pods: &Pods) -> anyhow::Result<(Settings, Option<std::net::TcpListener>)> {
     let known = data.settings()?;
-    let (mut settings, bound) = match (known.clone(), choice.port) {
+    let (mut settings, bound) = match (known.clone(), port) {
         (Some(settings), _) => (settings, None),
         (None, Some(port)) => (Settings { port, network: None }, None),
         (None, None) => {
@@ -119,11 +144,14 @@ fn settle(data: &DataFolder, choice: &Choice) -> anyhow::Result<(Settings, Optio
             (Settings { port, network: None }, Some(bound))
         }
     };
-    if let Some(port) = choice.port {
+    if let Some(port) = port {
         settings.port = port;
     }
-    if choice.kubeconfig.is_none() && settings.network.is_none() {
-        settings.network = Some(addresses::choose(data.path())?);
+    match (pods, &settings.network) {
+        (Pods::OfExisting(ranges), Some(network)) => join::check(network, ranges)?,
+        (Pods::OfExisting(ranges), None) => settings.network = Some(addresses::choose(data.path(), Some(ranges))?),
+        (Pods::OfEmbedded, None) => settings.network = Some(addresses::choose(data.path(), None)?),
+        (Pods::OfEmbedded, Some(_)) | (Pods::None, _) => {}
     }
     if known.as_ref() != Some(&settings) {
         data.keep_settings(&settings)?;

@@ -13,7 +13,6 @@ use axum::{
 };
 use deliver::Deliver;
 use identity::{Seal, Tokens};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use repo::Repositories;
 use sandbox::{Local, Sandbox as _, Signal, Target};
 use store::{Blobs, DiskBlobs, Logs, Records, SqliteRecords};
@@ -26,6 +25,7 @@ use super::{
     authority::Authority,
     embedded::{Embedded, Foundation},
     job_services, jobs,
+    join::{Existing, Joined, Joining},
     kubeconfig::kubeconfig,
 };
 use crate::data::{DataFolder, Settings};
@@ -44,6 +44,7 @@ pub struct Parts {
     pub cluster_name: String,
     sandbox: Local,
     embedded: Option<Embedded>,
+    joined: Option<Joined>,
     network: Option<crate::data::NetworkSettings>,
 }
 
@@ -57,6 +58,7 @@ pub async fn wire(
     data: &DataFolder,
     settings: &Settings,
     choice: &Choice,
+    existing: Option<Existing>,
     tasks: &mut JoinSet<anyhow::Result<()>>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Parts> {
@@ -80,11 +82,15 @@ pub async fn wire(
 
     let token = tokens.admin().reveal().to_owned();
     let server = format!("https://127.0.0.1:{port}");
-    let (client, embedded, kubeconfig_path, cluster_name) = match &choice.kubeconfig {
-        Some(file) => {
-            let client = existing(file, choice.context.as_deref()).await?;
-            let name = format!("{} ({})", file.display(), choice.context.as_deref().unwrap_or("its current context"));
-            (client, None, None, name)
+    let mut joined = None;
+    let (client, embedded, kubeconfig_path, cluster_name) = match existing {
+        Some(existing) => {
+            if let Some(name) = &choice.node {
+                let network = settings.network.as_ref().context("the installation has no addresses for pods")?;
+                let joining = Joining { name, data, network, sandbox: &sandbox, images: &images };
+                joined = Some(Joined::start(&existing, joining, tasks, stop).await?);
+            }
+            (existing.client, None, None, existing.name)
         }
         None => {
             let network = settings.network.as_ref().context("the installation has no addresses for a cluster")?;
@@ -138,27 +144,36 @@ pub async fn wire(
         logs: logs.clone(),
         repositories: repositories.clone(),
     };
-    let ci = ci::Ci::new(config, stores, Arc::new(sandbox.clone()), tokens.clone(), seal.clone());
+    let ci = ci::Ci::new(config, stores, Arc::new(sandbox.clone()), tokens.clone(), seal.clone())
+        .with_mounted_caches(job_services::mounted_caches(&toolkit, &sandbox));
     let push_token = token.clone();
+    let nodes = if embedded.is_some() || joined.is_some() { gitops::Nodes::ShareImages } else { gitops::Nodes::PullThemselves };
     let gitops = gitops::GitOps::new(
         gitops::Config {
             mirrors: data.join("mirrors"),
             render_key: render_key(&data.join("render.key"))?,
             push_url: Box::new(move |project| format!("http://landfall:{push_token}@127.0.0.1:{port}/git/{project}.git")),
+            node_registry: choice.registry.clone(),
+            nodes,
+            breadth: gitops::Breadth::Cluster,
         },
         records.clone(),
         blobs.clone(),
         repositories.clone(),
+        images.clone(),
         embedded.as_ref().map_or_else(|| client.clone(), |embedded| embedded.client("gitops")),
         seal.clone(),
     )?;
-    let mut deliver = Deliver::new(records.clone(), blobs.clone(), client, images.clone(), seal);
+    // Where this process runs the cluster's proxy, requests can be divided and counted.
+    let counters = embedded.as_ref().and_then(Embedded::counters).or_else(|| joined.as_ref().and_then(Joined::counters));
+    let gitops = counters.into_iter().fold(gitops.following_files(), gitops::GitOps::with_counters);
+    let mut deliver = Deliver::new(records.clone(), blobs.clone(), client, images.clone(), seal, nodes);
     if let Some(prefix) = &choice.registry {
         deliver = deliver.with_registry(prefix.clone());
     }
     let registry = registry::Registry::open(records.clone(), blobs.clone(), data.join("uploads"))?;
     let images_state = builder::ImagesState { images: images.clone(), records: records.clone() };
-    let web = web::Web::new(records, logs, tokens.clone());
+    let web = web::Web::new(records, logs, tokens.clone()).with_blobs(blobs.clone());
 
     let clusters = Clusters {
         own: embedded.as_ref().map(Embedded::router),
@@ -171,10 +186,12 @@ pub async fn wire(
         .merge(toolkit.router())
         .merge(deliver.router())
         .merge(gitops.router())
+        .merge(gitops.agents_router(tokens.clone()))
         .merge(registry::router(Arc::new(registry)))
         .merge(builder::images_router(images_state))
         .merge(builder::router(builder::State { builder }))
         .layer(middleware::from_fn_with_state(clusters, kubernetes))
+        .layer(middleware::from_fn_with_state(ci.clone(), ci::refuse_untrusted))
         .layer(middleware::from_fn_with_state(tokens, identity::authenticate));
     tasks.spawn(async move {
         toolkit.run().await;
@@ -190,23 +207,13 @@ pub async fn wire(
         cluster_name,
         sandbox,
         embedded,
+        joined,
         network: settings.network.clone(),
     })
 }
 
-async fn existing(file: &std::path::Path, context: Option<&str>) -> anyhow::Result<kube::Client> {
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let read = Kubeconfig::read_from(file).with_context(|| format!("the kubeconfig `{}` cannot be read", file.display()))?;
-    let config = kube::Config::from_custom_kubeconfig(read, &options)
-        .await
-        .with_context(|| format!("the kubeconfig `{}` names no usable cluster", file.display()))?;
-    let client = kube::Client::try_from(config)?;
-    client.apiserver_version().await.context("the cluster does not answer")?;
-    Ok(client)
-}
-
 /// Random bytes that stay with the installation; made at its first start.
-fn render_key(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
+pub fn render_key(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
     if let Ok(known) = std::fs::read_to_string(file)
         && let Ok(digest) = known.trim().parse::<names::Digest>()
     {
@@ -294,6 +301,9 @@ impl Parts {
     pub async fn shut_down(&mut self) {
         if let Some(embedded) = &mut self.embedded {
             embedded.shut_down().await;
+        }
+        if let Some(joined) = &mut self.joined {
+            joined.shut_down().await;
         }
         if let Err(error) = end_sandboxes(&self.sandbox).await {
             tracing::error!(%error, "sandboxes could not be ended");

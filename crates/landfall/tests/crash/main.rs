@@ -6,6 +6,7 @@
 //! how many moments there are.
 
 mod account;
+mod fifty;
 mod installation;
 mod log;
 mod project;

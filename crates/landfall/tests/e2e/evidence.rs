@@ -17,8 +17,8 @@ pub fn print(installation: &Installation) {
             eprintln!("=== {}", installation.landfall(&["trace", commit]));
         }
     }
-    let status = installation.landfall(&["status", "--output", "json"]).out;
-    if status.contains("\"kubeconfig\": \"") {
+    eprintln!("{}", installation.home().evidence());
+    if installation.kubeconfig().is_some() {
         for arguments in [&["get", "pods,services", "-A", "-o", "wide"][..], &["get", "events", "-A"]] {
             eprintln!("=== {}", installation.kubectl(arguments));
         }

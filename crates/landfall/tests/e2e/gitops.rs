@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// What an app does by itself.
-const ALONE: &str = "automated: {prune: true, selfHeal: true}\n    ";
+pub const ALONE: &str = "automated: {prune: true, selfHeal: true}\n    ";
 
 /// An installation with the image of the tests, and the working copy of the project `shop`.
-fn prepare() -> Option<(Installation, Repository)> {
+pub fn prepare() -> Option<(Installation, Repository)> {
     let landfall = Installation::start()?;
     landfall.import_busybox();
     let repository = landfall.repository("shop");
@@ -21,7 +21,7 @@ fn prepare() -> Option<(Installation, Repository)> {
 }
 
 /// Follows the main branch of the project `shop` by an app of the same name.
-fn follow(landfall: &Installation, path: &str, policy: &str) {
+pub fn follow(landfall: &Installation, path: &str, policy: &str) {
     follow_source(landfall, &format!("repoURL: shop, targetRevision: main, {path}"), policy);
 }
 
@@ -43,13 +43,13 @@ spec:
     landfall.landfall(&["app", "apply", "-f", file.to_str().expect("the path is text")]).ended_with(0);
 }
 
-fn app(landfall: &Installation) -> Value {
+pub fn app(landfall: &Installation) -> Value {
     landfall.landfall(&["app", "get", "shop", "--output", "json"]).json()
 }
 
 /// Waits until the app is so and nothing is under way; gives its record.
 #[track_caller]
-fn until_state(landfall: &Installation, commit: &str, expected: &str) -> Value {
+pub fn until_state(landfall: &Installation, commit: &str, expected: &str) -> Value {
     until_ok(&format!("the app is {expected} at {commit}"), || {
         let app = app(landfall);
         let status = &app["status"];
@@ -76,7 +76,7 @@ fn history(app: &Value) -> Vec<String> {
 }
 
 /// A Deployment of one pod that gets ready, or one that never does.
-fn deployment(name: &str, annotations: &str, more: &str) -> String {
+pub fn deployment(name: &str, annotations: &str, more: &str) -> String {
     format!(
         "apiVersion: apps/v1
 kind: Deployment
@@ -101,18 +101,18 @@ spec:
 }
 
 /// A probe that never succeeds.
-const NEVER_READY: &str = "          readinessProbe: {httpGet: {path: /, port: 9}, periodSeconds: 1}";
+pub const NEVER_READY: &str = "          readinessProbe: {httpGet: {path: /, port: 9}, periodSeconds: 1}";
 
-fn settings(name: &str, value: &str) -> String {
+pub fn settings(name: &str, value: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{GREETING: {value}}}\n")
 }
 
-fn greeting(landfall: &Installation, name: &str) -> Option<String> {
+pub fn greeting(landfall: &Installation, name: &str) -> Option<String> {
     Some(landfall.object("shop", "configmap", name)?["data"]["GREETING"].as_str()?.to_owned())
 }
 
 /// Pushes a good state and follows it until it is healthy; gives the commit.
-fn good(landfall: &Installation, repository: &Repository) -> String {
+pub fn good(landfall: &Installation, repository: &Repository) -> String {
     repository.write("k8s/web.yaml", deployment("web", "", "")).write("k8s/settings.yaml", settings("settings", "hello"));
     let commit = repository.push().commit;
     follow(landfall, "path: k8s", ALONE);
@@ -166,6 +166,13 @@ fn drift_is_healed_and_told_when_healing_is_off() {
 
     landfall.landfall(&["app", "sync", "shop"]).ended_with(0).told("Synced");
     assert_eq!(greeting(&landfall, "settings").as_deref(), Some("hello"));
+
+    patch();
+    until("the difference is seen", || (landfall.landfall(&["diff", "shop"]).code == Some(1)).then_some(()));
+    landfall.landfall(&["app", "adopt", "shop"]).ended_with(0).told("ConfigMap/settings");
+    until("Git says what the cluster holds", || (landfall.landfall(&["diff", "shop"]).code == Some(0)).then_some(()));
+    assert_eq!(greeting(&landfall, "settings").as_deref(), Some("changed"));
+    landfall.landfall(&["app", "adopt", "shop"]).ended_with(6).told("nothing of `shop` differs");
 }
 
 #[test]
@@ -278,24 +285,24 @@ fn what_cannot_be_rendered_is_told_and_deletes_nothing() {
     };
 
     repository.write("k8s/broken.yaml", "kind: [\n").push();
-    told(&["Unknown", "ComparisonError", "broken.yaml", "help:"]);
+    told(&["Unknown", "RenderError", "broken.yaml", "help:"]);
     landfall.landfall(&["app", "sync", "shop"]).ended_with(1).told("broken.yaml");
 
     repository.write("k8s/broken.yaml", "apiVersion: example.org/v1\nkind: Unheard\nmetadata: {name: a}\n").push();
-    told(&["ComparisonError", "`Unheard`", "help: apply the definition"]);
+    told(&["KindMissing", "`Unheard`", "help: apply the definition"]);
 
     std::fs::remove_file(repository.folder().join("k8s/broken.yaml")).expect("the file is there");
     let whole = repository.push().commit;
     until_state(&landfall, &whole, "synced healthy healthy");
 
-    for (source, text) in [
-        ("repoURL: shop, path: nowhere", "nothing at `nowhere`"),
-        ("repoURL: shop, path: k8s, targetRevision: gone", "`gone` is no branch"),
-        ("repoURL: nobody, path: k8s", "no repository `nobody`"),
-        ("repoURL: 'http://127.0.0.1:1/a.git', path: k8s", "`http://127.0.0.1:1/a.git` cannot be read"),
+    for (source, kind, text) in [
+        ("repoURL: shop, path: nowhere", "RenderError", "nothing at `nowhere`"),
+        ("repoURL: shop, path: k8s, targetRevision: gone", "RevisionMissing", "`gone` is no branch"),
+        ("repoURL: nobody, path: k8s", "RepositoryMissing", "no repository `nobody`"),
+        ("repoURL: 'http://127.0.0.1:1/a.git', path: k8s", "SourceUnreachable", "`http://127.0.0.1:1/a.git` cannot be read"),
     ] {
         follow_source(&landfall, source, ALONE);
-        told(&["Unknown", "ComparisonError", text, "help:"]);
+        told(&["Unknown", kind, text, "help:"]);
     }
 }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     busybox, evidence,
+    home::Home,
     program::{Ran, is_there, run},
     repository::Repository,
     wait::until_ok,
@@ -21,6 +22,7 @@ static STARTING: Mutex<()> = Mutex::new(());
 
 /// A server on a data folder of its own; stopped and deleted when dropped.
 pub struct Installation {
+    home: Home,
     place: TempDir,
     data: PathBuf,
 }
@@ -40,6 +42,11 @@ impl Installation {
 
     /// Only its folders; nothing runs yet.
     pub fn prepare() -> Option<Self> {
+        Self::prepare_at(Home::prepare)
+    }
+
+    /// As [`Installation::prepare`], with the cluster that `home` gives it.
+    pub fn prepare_at(home: impl FnOnce(&Path) -> Home) -> Option<Self> {
         if !rustix::process::geteuid().is_root() || busybox::file().is_none() {
             println!("skipped: needs root and a static busybox");
             return None;
@@ -50,13 +57,27 @@ impl Installation {
         }
         let place = tempfile::Builder::new().prefix("landfall-e2e-").tempdir().expect("a temporary folder can be made");
         let data = place.path().join("data");
-        Some(Self { place, data })
+        let home = home(place.path());
+        Some(Self { home, place, data })
     }
 
     /// `landfall up --detach`, whatever comes of it.
     pub fn up(&self, arguments: &[&str]) -> Ran {
         let _alone = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.landfall(&[&["up", "--detach"], arguments].concat())
+        let home = self.home.arguments();
+        let home: Vec<_> = home.iter().map(String::as_str).collect();
+        self.landfall(&[&["up", "--detach"], arguments, &home].concat())
+    }
+
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// How the owner reaches the cluster; `None` if nothing runs.
+    pub fn kubeconfig(&self) -> Option<PathBuf> {
+        let own = || self.landfall(&["status", "--output", "json"]).out;
+        let told = || serde_json::from_str::<Value>(&own()).ok()?["kubeconfig"].as_str().map(PathBuf::from);
+        self.home.kubeconfig().map(Path::to_owned).or_else(told)
     }
 
     pub fn data(&self) -> &Path {
@@ -108,7 +129,7 @@ impl Installation {
     pub fn kubectl(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new("kubectl");
         command.env("HOME", self.folder("home")).env("NO_PROXY", "*").env_remove("KUBECONFIG");
-        command.arg("--kubeconfig").arg(self.told("kubeconfig")).args(arguments);
+        command.arg("--kubeconfig").arg(self.kubeconfig().expect("the cluster has a kubeconfig")).args(arguments);
         run(&mut command)
     }
 

@@ -4,20 +4,24 @@
 //! removes it in the end. Everything here needs root and a static busybox;
 //! without them the tests are skipped and say so.
 
+mod act;
 mod article;
 mod bad_input;
 mod busybox;
 mod causes;
 mod clone;
 mod demo;
+mod drill;
 mod evidence;
 mod existing_cluster;
 mod gitops;
+mod home;
 mod installation;
 mod jobs;
 mod kubectl;
 mod local_run;
 mod pipelines;
+mod points;
 mod program;
 mod projects;
 mod purge;
@@ -26,6 +30,8 @@ mod registry;
 mod repository;
 mod restart;
 mod rollback;
+mod rollouts;
 mod run_commands;
 mod shop;
+mod tests;
 mod wait;

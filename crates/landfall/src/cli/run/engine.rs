@@ -119,7 +119,8 @@ impl Engine {
             logs: logs.clone(),
             repositories: repositories.clone(),
         };
-        let ci = Ci::new(config, stores, Arc::new(sandbox.clone()), tokens.clone(), seal.clone());
+        let ci = Ci::new(config, stores, Arc::new(sandbox.clone()), tokens.clone(), seal.clone())
+            .with_mounted_caches(job_services::mounted_caches(&toolkit, &sandbox));
         let registry = registry::Registry::open(records.clone(), blobs, data.join("uploads"))?;
         let images_state = builder::ImagesState { images, records: records.clone() };
         let router = git::Git::new(repositories, records.clone())
