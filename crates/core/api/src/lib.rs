@@ -15,6 +15,7 @@ mod group;
 mod image;
 mod push;
 mod release;
+mod rollout;
 mod run;
 mod secret;
 mod test_case;
@@ -25,10 +26,9 @@ mod test_split;
 
 pub use agent::ClusterAgent;
 pub use app::{
-    AnalysisPlan, AnalysisProgress, App, AppCondition, AppRequest, AppResource, AppSource, AppSpec, AppStatus, Automated,
-    BlueGreenPlan, CanaryPlan, CanaryStep, Deployment, DeploymentState, DirectorySource, DriftField,
-    Health, HelmParameter, HelmSource, IgnoreRule, KeptManifests, KustomizeSource, NamespaceMarks, MeasuredVerdict, Measurement, PrometheusCheck, Propagation, Quarantine,
-    Retry, Revision, RolloutPhase, RolloutPlan, RolloutProgress, SyncOperation, SyncOptions, SyncState, TrafficSplit, WorkloadRollout,
+    App, AppCondition, AppRequest, AppResource, AppSource, AppSpec, AppStatus, Automated, Deployment, DeploymentState,
+    DirectorySource, DriftField, Health, HelmParameter, HelmSource, IgnoreRule, KeptManifests, KustomizeSource, NamespaceMarks,
+    Propagation, Quarantine, Retry, Revision, SyncOperation, SyncOptions, SyncState,
 };
 pub use approval::{Approval, ApprovalState, EnvironmentRules};
 pub use artifact::{Artifact, ArtifactContent};
@@ -43,6 +43,10 @@ pub use image::{BuildStep, ImageManifest, ImageTag};
 pub use push::{Project, Push};
 pub use release::{
     Cause, Change, ObjectRef, Release, ReleaseState, ReleasedImage, ServiceAddress, WorkloadStatus,
+};
+pub use rollout::{
+    AnalysisPlan, AnalysisProgress, BlueGreenPlan, CanaryPlan, CanaryStep, MeasuredVerdict, Measurement, PrometheusCheck,
+    RolloutPhase, RolloutPlan, RolloutProgress, TrafficSplit, WorkloadRollout,
 };
 pub use run::{Annotation, COMPLETE_SECTION, Conclusion, Job, JobCancel, JobsAgain, Run, SET_UP_SECTION, Status, Step};
 pub use secret::{Forks, ProjectHook, ProjectSecret, ProjectVariable};

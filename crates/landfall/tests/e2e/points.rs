@@ -95,7 +95,7 @@ sum: [] true X64 success 1 90 | writable | = success
 timeouts: failure success | = success
 ";
     assert_eq!(shown(&told_by_landfall(&ran.out)), expected, "{ran}");
-    ran.ended_with(1).told("Dispatched: failure in ");
+    ran.ended_with(1).told("maintainers: failure in ");
 }
 
 #[test]
