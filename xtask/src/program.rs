@@ -40,6 +40,20 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What `git` says in a folder, as an author of its own and without asking anybody for a password.
+///
+/// # Errors
+///
+/// As [`output`].
+pub fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(folder).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
+    for role in ["AUTHOR", "COMMITTER"] {
+        git.env(format!("GIT_{role}_NAME"), "Bench").env(format!("GIT_{role}_EMAIL"), "bench@localhost");
+    }
+    output(&mut git)
+}
+
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(OsStr::to_string_lossy).map(|it| it.chars().take(80).collect::<String>()).collect();

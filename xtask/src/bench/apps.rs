@@ -6,7 +6,6 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -233,12 +232,7 @@ impl<'a> Bench<'a> {
     }
 
     fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(&self.work).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
-        for role in ["AUTHOR", "COMMITTER"] {
-            git.env(format!("GIT_{role}_NAME"), "Bench").env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-        }
-        program::output(&mut git)
+        program::git(&self.work, arguments)
     }
 
     fn read(&self, path: &str) -> anyhow::Result<Value> {

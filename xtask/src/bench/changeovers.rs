@@ -5,7 +5,6 @@ use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::PathBuf,
-    process::Command,
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -157,12 +156,7 @@ impl<'a> Bench<'a> {
     }
 
     fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(&self.work).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
-        for role in ["AUTHOR", "COMMITTER"] {
-            git.env(format!("GIT_{role}_NAME"), "Bench").env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-        }
-        program::output(&mut git)
+        program::git(&self.work, arguments)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -73,10 +72,10 @@ impl<'a> Pipelines<'a> {
             fs::write(workflows.join(name), text)?;
         }
         let remote = format!("{}/{project}.git", installation.status.git_url);
-        git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
-        git(&folder, &["add", "--all"])?;
-        git(&folder, &["commit", "--quiet", "--message", "Workflows"])?;
-        git(&folder, &["push", "--quiet", &remote, "main"])?;
+        program::git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
+        program::git(&folder, &["add", "--all"])?;
+        program::git(&folder, &["commit", "--quiet", "--message", "Workflows"])?;
+        program::git(&folder, &["push", "--quiet", &remote, "main"])?;
         Ok(Self { installation, project, folder })
     }
 
@@ -125,13 +124,4 @@ impl Job {
 /// The time between two moments that must be known.
 pub fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> anyhow::Result<Duration> {
     Ok(to.context("an end is missing")?.since(from.context("a start is missing")?))
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(folder).args(arguments).env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null());
-    for role in ["AUTHOR", "COMMITTER"] {
-        git.env(format!("GIT_{role}_NAME"), "Bench").env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-    }
-    program::output(&mut git)
 }

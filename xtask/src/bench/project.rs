@@ -115,12 +115,7 @@ impl Project {
     }
 
     fn git(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(&self.folder).args(arguments).env("GIT_TERMINAL_PROMPT", "0");
-        for role in ["AUTHOR", "COMMITTER"] {
-            git.env(format!("GIT_{role}_NAME"), "Bench").env(format!("GIT_{role}_EMAIL"), "bench@localhost");
-        }
-        program::output(&mut git)
+        program::git(&self.folder, arguments)
     }
 }
 

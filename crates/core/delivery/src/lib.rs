@@ -5,6 +5,7 @@
 
 mod cause;
 pub mod drill;
+mod findings;
 pub mod gitops;
 mod health;
 mod pin;

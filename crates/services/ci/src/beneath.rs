@@ -12,11 +12,13 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 /// Never leave the folder, never follow a link: a job may have made any.
 const RESOLVE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
-fn open(folder: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+/// Opens what is at `path` beneath an open folder.
+pub fn open(folder: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat2(folder, path, flags | OFlags::CLOEXEC, mode, RESOLVE)?)
 }
 
-fn open_root(folder: &Path) -> io::Result<OwnedFd> {
+/// Opens the folder itself, to go on from.
+pub fn open_root(folder: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
@@ -65,8 +67,11 @@ fn make_folder(folder: &Path, path: &Path) -> io::Result<OwnedFd> {
     Ok(place)
 }
 
-/// The real path of a folder beneath `folder`, checked to be reached without a link.
-pub fn folder(folder: &Path, path: &Path) -> io::Result<std::path::PathBuf> {
+/// The real path of a folder beneath `folder`, checked to be reached without a link; `folder` itself if `path` is empty.
+pub fn folder(folder: &Path, path: &Path) -> io::Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Ok(folder.to_owned());
+    }
     let place = open_root(folder)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY;
     match open(&place, path, flags, Mode::empty()) {
@@ -83,13 +88,17 @@ pub fn folder(folder: &Path, path: &Path) -> io::Result<std::path::PathBuf> {
 
 /// The text of `path` beneath `folder`, at most `limit_bytes`; empty if it is not there.
 pub fn read(folder: &Path, path: &Path, limit_bytes: u64) -> io::Result<String> {
-    let place = open_root(folder)?;
+    match read_bytes(open_root(folder)?, path, limit_bytes) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The bytes of the file at `path` beneath an open folder, at most `limit_bytes`.
+pub fn read_bytes(folder: impl AsFd, path: &Path, limit_bytes: u64) -> io::Result<Vec<u8>> {
     // A pipe that the job made must not block the server.
-    let file = match open(&place, path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        Err(error) => return Err(error),
-    };
+    let file = File::from(open(folder, path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?);
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
     }
@@ -98,7 +107,7 @@ pub fn read(folder: &Path, path: &Path, limit_bytes: u64) -> io::Result<String> 
     if bytes.len() as u64 > limit_bytes {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit_bytes} bytes")));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 #[cfg(test)]

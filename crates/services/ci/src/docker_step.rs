@@ -1,7 +1,5 @@
 //! Docker actions: an image of their own, with the folders of the job where GitHub has them.
 
-use std::path::PathBuf;
-
 use sandbox::{Access, Io, Main, Mount, Process, ProcessName, Root, SandboxId, Spec};
 use workflow::{ContainerStep, ImageSource, StepKey, StepStart};
 
@@ -105,7 +103,7 @@ fn mounts(place: &JobPlace, step: &ContainerStep) -> Result<Vec<Mount>, String> 
     for (source, target) in &step.mounts {
         let (root, rest) = place.on_host(source).ok_or_else(|| format!("`{source}` lies outside the job's folders"))?;
         // What a job planted must not lead a mount astray.
-        let folder: PathBuf = if rest.as_os_str().is_empty() { root } else { crate::beneath::folder(&root, &rest).map_err(|error| format!("`{source}`: {error}"))? };
+        let folder = crate::beneath::folder(&root, &rest).map_err(|error| format!("`{source}`: {error}"))?;
         mounts.push(Mount::Bind { source: folder, target: target.into(), access: Access::ReadWrite });
     }
     let hosts = place.folder.join("hosts");
@@ -120,7 +118,7 @@ async fn build(ci: &Ci, place: &JobPlace, file: &str, context: &str) -> Result<I
     let builder = ci.config.build_image.as_ref().ok_or("there is no builder here".to_owned())?;
     let outside = |path: &str| format!("`{path}` lies outside the job's folders");
     let (root, rest) = place.on_host(context).ok_or_else(|| outside(context))?;
-    let folder = if rest.as_os_str().is_empty() { root } else { crate::beneath::folder(&root, &rest).map_err(|error| format!("`{context}`: {error}"))? };
+    let folder = crate::beneath::folder(&root, &rest).map_err(|error| format!("`{context}`: {error}"))?;
     let dockerfile = file.strip_prefix(context).unwrap_or(file).trim_start_matches('/').to_owned();
     let digest = builder(folder, dockerfile, place.run.id.clone()).await;
     let digest = digest.map_err(|why| format!("the image of the action cannot be built: {why}"))?;

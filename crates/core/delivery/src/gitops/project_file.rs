@@ -3,7 +3,9 @@
 use api::{AppSource, AppSpec, Automated, Retry, RolloutPlan, SyncOptions};
 use names::{ProjectName, parse_duration};
 use serde_json::Value;
-use yaml::{Diagnostic, Node};
+use yaml::Node;
+
+use crate::findings::Findings;
 
 use super::read::{DEADLINE_SECONDS, HISTORY, RETRIES_UNSAID, Read, ReadError, clean, nearest};
 
@@ -20,36 +22,31 @@ const KEYS: [&str; 10] = ["name", "path", "environment", "namespace", "branch", 
 /// All findings at once, each with its place and the way out.
 pub fn read_project_file(text: &str, project: &ProjectName) -> Result<Vec<Read>, ReadError> {
     let documents = yaml::parse(text, PROJECT_FILE, yaml::Flavor::Go11).map_err(ReadError)?;
-    let mut reader = Reader { project, found: Vec::new() };
+    let mut reader = Reader { project, findings: Findings::new(PROJECT_FILE) };
     let mut apps: Vec<Read> = Vec::new();
     for document in documents.iter().filter(|it| !it.root.is_null()) {
         let Some(list) = document.root.get("apps") else { continue };
         let yaml::NodeValue::Sequence(items) = &list.value else {
-            reader.wrong(list, "`apps` is no list", "each app begins with a dash: `- path: deploy`");
+            reader.findings.wrong(list, "`apps` is no list", "each app begins with a dash: `- path: deploy`");
             continue;
         };
         for item in items {
             let app = reader.app(item);
             if apps.iter().any(|it| it.name == app.name) {
-                reader.wrong(item, format!("two apps are called `{}`", app.name), "give one of them another `name` or `environment`");
+                reader.findings.wrong(item, format!("two apps are called `{}`", app.name), "give one of them another `name` or `environment`");
             }
             apps.push(app);
         }
     }
-    if reader.found.is_empty() { Ok(apps) } else { Err(ReadError(reader.found)) }
+    reader.findings.none_or(apps).map_err(ReadError)
 }
 
 struct Reader<'a> {
     project: &'a ProjectName,
-    found: Vec<Diagnostic>,
+    findings: Findings<'a>,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, node: &Node, message: impl Into<String>, help: &str) {
-        let diagnostic = Diagnostic::error(PROJECT_FILE, node.span, "LF-G0001", message);
-        self.found.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
-    }
-
     fn app(&mut self, node: &Node) -> Read {
         for entry in node.entries() {
             let key = entry.key.as_str();
@@ -62,8 +59,7 @@ impl Reader<'_> {
                 (_, Some(near)) => format!("did you mean `{near}`?"),
                 (_, None) => format!("known here: {}", KEYS.join(", ")),
             };
-            let diagnostic = Diagnostic::error(PROJECT_FILE, entry.key_span, "LF-G0002", format!("`{key}` is not supported here"));
-            self.found.push(diagnostic.help(help));
+            self.findings.unsupported(entry, help);
         }
         let environment = self.name(node, "environment").unwrap_or_else(|| "production".to_owned());
         let is_production = environment == "production";
@@ -74,7 +70,7 @@ impl Reader<'_> {
                 let is_own = namespace == self.project.as_str() || namespace.starts_with(&format!("{}-", self.project));
                 if !is_own && let Some(node) = node.get("namespace") {
                     let help = format!("a project deploys to `{0}` and to namespaces that begin with `{0}-`; for others write an `Application`", self.project);
-                    self.wrong(node, format!("the namespace `{namespace}` is not one of the project `{}`", self.project), &help);
+                    self.findings.wrong(node, format!("the namespace `{namespace}` is not one of the project `{}`", self.project), &help);
                 }
                 namespace
             }
@@ -82,8 +78,8 @@ impl Reader<'_> {
         };
         let path = clean(node.get("path").and_then(Node::text).unwrap_or_default());
         match node.get("path") {
-            None => self.wrong(node, "`path` is missing", "say which folder is followed: `path: deploy`; `path: .` is the whole repository"),
-            Some(at) if path.split('/').any(|part| part == "..") => self.wrong(at, "`path` leaves the repository", "paths are counted from the top of the repository"),
+            None => self.findings.wrong(node, "`path` is missing", "say which folder is followed: `path: deploy`; `path: .` is the whole repository"),
+            Some(at) if path.split('/').any(|part| part == "..") => self.findings.wrong(at, "`path` leaves the repository", "paths are counted from the top of the repository"),
             Some(_) => {}
         }
         let is_automatic = match node.get("sync").and_then(Node::text) {
@@ -91,7 +87,7 @@ impl Reader<'_> {
             Some("manual") => false,
             Some(other) => {
                 let message = format!("`{other}` is no way to sync");
-                self.wrong(node.get("sync").unwrap_or(node), message, "one of automatic, manual");
+                self.findings.wrong(node.get("sync").unwrap_or(node), message, "one of automatic, manual");
                 true
             }
         };
@@ -127,7 +123,7 @@ impl Reader<'_> {
             && !text.starts_with('-')
             && !text.ends_with('-');
         if !is_label {
-            self.wrong(value, format!("`{text}` is no name"), "lowercase letters, digits and dashes, at most 63");
+            self.findings.wrong(value, format!("`{text}` is no name"), "lowercase letters, digits and dashes, at most 63");
         }
         Some(text.to_owned())
     }
@@ -138,7 +134,7 @@ impl Reader<'_> {
             None | Some((_, Value::Bool(true))) => true,
             Some((_, Value::Bool(false))) => false,
             Some((at, other)) => {
-                self.wrong(at, format!("`{other}` is neither true nor false"), "");
+                self.findings.wrong(at, format!("`{other}` is neither true nor false"), "");
                 true
             }
         }
@@ -149,7 +145,7 @@ impl Reader<'_> {
         match parse_duration(value.text().unwrap_or_default()) {
             Ok(duration) => duration.as_secs().max(1),
             Err(error) => {
-                self.wrong(value, error.to_string(), "");
+                self.findings.wrong(value, error.to_string(), "");
                 DEADLINE_SECONDS
             }
         }
@@ -158,7 +154,7 @@ impl Reader<'_> {
     fn rollout(&mut self, node: &Node) -> RolloutPlan {
         let Some(value) = node.get("rollout") else { return RolloutPlan::Rolling };
         crate::rollout::strategy(value, PROJECT_FILE).unwrap_or_else(|found| {
-            self.found.extend(found);
+            self.findings.extend(found);
             RolloutPlan::Rolling
         })
     }
@@ -191,7 +187,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let found = read_project_file(text, &project()).expect_err("findings").0;
-        let show = |it: &Diagnostic| format!("{}:{} {}", it.span.line, it.span.column, it.message);
+        let show = |it: &yaml::Diagnostic| format!("{}:{} {}", it.span.line, it.span.column, it.message);
         assert_eq!(found.iter().map(show).collect::<Vec<_>>(), expected);
     }
 

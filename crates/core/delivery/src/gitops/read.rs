@@ -10,7 +10,7 @@ use names::parse_duration;
 use serde_json::Value;
 use yaml::{Diagnostic, Node};
 
-use crate::rollout;
+use crate::{findings::Findings, rollout};
 
 use super::jq_path::JqPath;
 
@@ -44,36 +44,30 @@ const THIS_CLUSTER: [&str; 2] = ["https://kubernetes.default.svc", "in-cluster"]
 /// All findings at once, each with its place and the way out.
 pub fn read(source: &str, file: &str) -> Result<Vec<Read>, ReadError> {
     let documents = yaml::parse(source, file, yaml::Flavor::Go11).map_err(ReadError)?;
-    let mut reader = Reader { file, found: Vec::new() };
+    let mut reader = Reader { findings: Findings::new(file) };
     let apps: Vec<_> = documents.iter().filter(|it| !it.root.is_null()).filter_map(|it| reader.application(&it.root)).collect();
-    if reader.found.is_empty() { Ok(apps) } else { Err(ReadError(reader.found)) }
+    reader.findings.none_or(apps).map_err(ReadError)
 }
 
 struct Reader<'a> {
-    file: &'a str,
-    found: Vec<Diagnostic>,
+    findings: Findings<'a>,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, node: &Node, message: impl Into<String>, help: &str) {
-        let diagnostic = Diagnostic::error(self.file, node.span, "LF-G0001", message);
-        self.found.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
-    }
-
     fn application(&mut self, root: &Node) -> Option<Read> {
         let said = |key: &str| root.get(key).and_then(Node::text).unwrap_or_default();
         if said("apiVersion") != "argoproj.io/v1alpha1" || said("kind") != "Application" {
             let (version, kind) = (said("apiVersion"), said("kind"));
-            self.wrong(root, format!("`{kind}` of `{version}` is no Application"), "an app needs apiVersion `argoproj.io/v1alpha1` and kind `Application`");
+            self.findings.wrong(root, format!("`{kind}` of `{version}` is no Application"), "an app needs apiVersion `argoproj.io/v1alpha1` and kind `Application`");
             return None;
         }
         self.only(root, &["apiVersion", "kind", "metadata", "spec", "status", "operation"], "");
         let name = root.get("metadata").and_then(|it| it.get("name")).and_then(Node::text).unwrap_or_default().to_owned();
         if name.is_empty() {
-            self.wrong(root, "`metadata.name` is missing", "");
+            self.findings.wrong(root, "`metadata.name` is missing", "");
         }
         let Some(node) = root.get("spec") else {
-            self.wrong(root, "`spec` is missing", "");
+            self.findings.wrong(root, "`spec` is missing", "");
             return None;
         };
         let mut spec = self.spec(node);
@@ -99,8 +93,7 @@ impl Reader<'_> {
                     None => format!("known here: {}", known.join(", ")),
                 },
             };
-            let diagnostic = Diagnostic::error(self.file, entry.key_span, "LF-G0002", format!("`{key}` is not supported here"));
-            self.found.push(diagnostic.help(help));
+            self.findings.unsupported(entry, help);
         }
     }
 
@@ -122,14 +115,14 @@ impl Reader<'_> {
             (Some(list), _) => items(list),
             (None, Some(one)) => vec![one],
             (None, None) => {
-                self.wrong(node, "`source` is missing", "say where the manifests are: `source: {repoURL: …, path: …}`");
+                self.findings.wrong(node, "`source` is missing", "say where the manifests are: `source: {repoURL: …, path: …}`");
                 Vec::new()
             }
         };
         spec.sources = sources.into_iter().map(|it| self.source(it)).collect();
         match node.get("destination") {
             Some(destination) => (spec.cluster, spec.namespace) = self.destination(destination),
-            None => self.wrong(node, "`destination` is missing", "for the cluster of this installation: `destination: {name: in-cluster, namespace: …}`"),
+            None => self.findings.wrong(node, "`destination` is missing", "for the cluster of this installation: `destination: {name: in-cluster, namespace: …}`"),
         }
         if let Some(plan) = node.get("rollout") {
             spec.rollout = self.rollout(plan);
@@ -142,8 +135,8 @@ impl Reader<'_> {
     }
 
     fn rollout(&mut self, node: &Node) -> RolloutPlan {
-        rollout::strategy(node, self.file).unwrap_or_else(|found| {
-            self.found.extend(found);
+        rollout::strategy(node, self.findings.file).unwrap_or_else(|found| {
+            self.findings.extend(found);
             RolloutPlan::Rolling
         })
     }
@@ -161,11 +154,11 @@ impl Reader<'_> {
             if key == "name" {
                 cluster = Some(said.to_owned());
             } else {
-                self.wrong(value, format!("the cluster `{said}` is not known"), "name the cluster that an agent runs in (`name: …`), or use `name: in-cluster`");
+                self.findings.wrong(value, format!("the cluster `{said}` is not known"), "name the cluster that an agent runs in (`name: …`), or use `name: in-cluster`");
             }
         }
         if node.get("server").is_some_and(|it| !it.is_null()) && node.get("name").is_some_and(|it| !it.is_null()) {
-            self.wrong(node, "`server` and `name` exclude each other", "keep one of them");
+            self.findings.wrong(node, "`server` and `name` exclude each other", "keep one of them");
         }
         (cluster, text(node, "namespace").unwrap_or_else(|| "default".to_owned()))
     }
@@ -186,10 +179,10 @@ impl Reader<'_> {
             ..AppSource::default()
         };
         if source.repository.is_empty() {
-            self.wrong(node, "`repoURL` is missing", "");
+            self.findings.wrong(node, "`repoURL` is missing", "");
         }
         if source.path.split('/').any(|part| part == "..") {
-            self.wrong(node.get("path").unwrap_or(node), "`path` leaves the repository", "paths are counted from the top of the repository");
+            self.findings.wrong(node.get("path").unwrap_or(node), "`path` leaves the repository", "paths are counted from the top of the repository");
         }
         if let Some(helm) = node.get("helm") {
             source.helm = self.helm(helm);
@@ -297,11 +290,11 @@ impl Reader<'_> {
                 "foreground" => options.propagation = Propagation::Foreground,
                 "background" => options.propagation = Propagation::Background,
                 "orphan" => options.propagation = Propagation::Orphan,
-                _ => self.wrong(node, format!("`{value}` is no propagation policy"), "one of foreground, background, orphan"),
+                _ => self.findings.wrong(node, format!("`{value}` is no propagation policy"), "one of foreground, background, orphan"),
             },
             // Every sync is a server-side apply here; the other two are about leaving client-side apply.
             "ServerSideApply" | "ClientSideApplyMigration" | "FailOnSharedResource" | "SkipDryRunOnMissingResource" => {}
-            _ => self.wrong(
+            _ => self.findings.wrong(
                 node,
                 format!("the sync option `{said}` is not supported"),
                 "known: CreateNamespace, PruneLast, ApplyOutOfSyncOnly, Replace, Validate, RespectIgnoreDifferences, PrunePropagationPolicy, ServerSideApply",
@@ -321,7 +314,7 @@ impl Reader<'_> {
             Some(node) => match parse_duration(node.text().unwrap_or_default()) {
                 Ok(duration) => duration.as_secs() + u64::from(duration.subsec_nanos() > 0),
                 Err(error) => {
-                    self.wrong(node, error.to_string(), "");
+                    self.findings.wrong(node, error.to_string(), "");
                     otherwise
                 }
             },
@@ -340,7 +333,7 @@ impl Reader<'_> {
         for expression in node.get("jqPathExpressions").map(items).unwrap_or_default() {
             if let Err(error) = JqPath::parse(expression.text().unwrap_or_default()) {
                 let help = "known: .field, .\"field\", [index], [], .., ?, |, commas and select(PATH == LITERAL); else say it with `jsonPointers` or `managedFieldsManagers`";
-                self.wrong(expression, error.to_string(), help);
+                self.findings.wrong(expression, error.to_string(), help);
             }
         }
         IgnoreRule {

@@ -4,6 +4,8 @@ use api::{AnalysisPlan, BlueGreenPlan, CanaryPlan, CanaryStep, PrometheusCheck, 
 use names::parse_duration;
 use yaml::{Diagnostic, Node, NodeValue};
 
+use crate::findings::Findings;
+
 use super::words::{KEEP_SECONDS, unlimited};
 
 /// Fields of Argo's strategies that nothing acts on, and what does the same.
@@ -36,25 +38,19 @@ const REFUSED: &[(&str, &str)] = &[
 ///
 /// Everything that is not carried out, by name and place.
 pub fn strategy(node: &Node, file: &str) -> Result<RolloutPlan, Vec<Diagnostic>> {
-    let mut reader = Reader { file, found: Vec::new() };
+    let mut reader = Reader { findings: Findings::new(file) };
     let plan = reader.plan(node);
-    if reader.found.is_empty() { Ok(plan) } else { Err(reader.found) }
+    reader.findings.none_or(plan)
 }
 
 struct Reader<'a> {
-    file: &'a str,
-    found: Vec<Diagnostic>,
+    findings: Findings<'a>,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, node: &Node, message: impl Into<String>, help: &str) {
-        let diagnostic = Diagnostic::error(self.file, node.span, "LF-G0001", message);
-        self.found.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
-    }
-
     fn only(&mut self, node: &Node, known: &[&str]) {
         if !matches!(node.value, NodeValue::Mapping(_)) {
-            self.wrong(node, format!("expected a mapping of {}", known.join(", ")), "");
+            self.findings.wrong(node, format!("expected a mapping of {}", known.join(", ")), "");
         }
         for entry in node.entries() {
             let key = entry.key.as_str();
@@ -62,21 +58,21 @@ impl Reader<'_> {
                 continue;
             }
             let help = REFUSED.iter().find(|(it, _)| *it == key).map_or_else(|| format!("known here: {}", known.join(", ")), |(_, help)| (*help).to_owned());
-            self.found.push(Diagnostic::error(self.file, entry.key_span, "LF-G0002", format!("`{key}` is not supported here")).help(help));
+            self.findings.unsupported(entry, help);
         }
     }
 
     fn plan(&mut self, node: &Node) -> RolloutPlan {
         if let Some(text) = node.text() {
             return super::words::parse(text).unwrap_or_else(|error| {
-                self.wrong(node, error.to_string(), "");
+                self.findings.wrong(node, error.to_string(), "");
                 RolloutPlan::Rolling
             });
         }
         self.only(node, &["canary", "blueGreen", "rolling"]);
         match (node.get("canary"), node.get("blueGreen")) {
             (Some(_), Some(second)) => {
-                self.wrong(second, "`canary` and `blueGreen` exclude each other", "keep one of them");
+                self.findings.wrong(second, "`canary` and `blueGreen` exclude each other", "keep one of them");
                 RolloutPlan::Rolling
             }
             (Some(canary), None) => RolloutPlan::Canary(self.canary(canary)),
@@ -89,7 +85,7 @@ impl Reader<'_> {
         self.only(node, &["steps", "analysis"]);
         let steps: Vec<_> = node.get("steps").map(items).unwrap_or_default().into_iter().filter_map(|it| self.step(it)).collect();
         if steps.is_empty() {
-            self.wrong(node, "a canary needs `steps`", "such as `steps: [{setWeight: 10}, {pause: {duration: 5m}}]`");
+            self.findings.wrong(node, "a canary needs `steps`", "such as `steps: [{setWeight: 10}, {pause: {duration: 5m}}]`");
         }
         CanaryPlan { steps, analysis: node.get("analysis").map(|it| self.analysis(it)) }
     }
@@ -100,7 +96,7 @@ impl Reader<'_> {
             return match self.whole(weight).and_then(|it| u8::try_from(it).ok()).filter(|it| *it <= 100) {
                 Some(weight) => Some(CanaryStep::Weight(weight)),
                 None => {
-                    self.wrong(weight, "`setWeight` is a number from 0 to 100", "");
+                    self.findings.wrong(weight, "`setWeight` is a number from 0 to 100", "");
                     None
                 }
             };
@@ -139,7 +135,7 @@ impl Reader<'_> {
         };
         let counts = plan.errors_percent_max.or(plan.latency_p50_ms_max).or(plan.latency_p95_ms_max);
         if counts.is_none() && plan.prometheus.is_none() {
-            self.wrong(node, "the analysis has no limit", "name one of errorsPercentMax, latencyP50MsMax, latencyP95MsMax, prometheus");
+            self.findings.wrong(node, "the analysis has no limit", "name one of errorsPercentMax, latencyP50MsMax, latencyP95MsMax, prometheus");
         }
         plan
     }
@@ -154,13 +150,13 @@ impl Reader<'_> {
             min: node.get("min").and_then(|it| self.number(it)),
         };
         if !check.address.starts_with("http://") && !check.address.starts_with("https://") {
-            self.wrong(node, "`address` of `prometheus` is a URL", "such as `http://prometheus.monitoring:9090`");
+            self.findings.wrong(node, "`address` of `prometheus` is a URL", "such as `http://prometheus.monitoring:9090`");
         }
         if check.query.is_empty() {
-            self.wrong(node, "`query` of `prometheus` is missing", "");
+            self.findings.wrong(node, "`query` of `prometheus` is missing", "");
         }
         if check.max.is_none() && check.min.is_none() {
-            self.wrong(node, "`prometheus` has no limit", "name `max`, `min` or both");
+            self.findings.wrong(node, "`prometheus` has no limit", "name `max`, `min` or both");
         }
         check
     }
@@ -168,7 +164,7 @@ impl Reader<'_> {
     fn number(&mut self, node: &Node) -> Option<f64> {
         let found = node.to_json().as_f64().or_else(|| node.text()?.parse().ok()).filter(|it: &f64| it.is_finite());
         if found.is_none() {
-            self.wrong(node, "expected a number", "");
+            self.findings.wrong(node, "expected a number", "");
         }
         found
     }
@@ -176,7 +172,7 @@ impl Reader<'_> {
     fn whole(&mut self, node: &Node) -> Option<u64> {
         let found = node.to_json().as_u64().or_else(|| node.text()?.parse().ok());
         if found.is_none() {
-            self.wrong(node, "expected a whole number", "");
+            self.findings.wrong(node, "expected a whole number", "");
         }
         found
     }
@@ -185,7 +181,7 @@ impl Reader<'_> {
         match parse_duration(node.text().unwrap_or_default()) {
             Ok(span) => span.as_secs(),
             Err(error) => {
-                self.wrong(node, error.to_string(), "such as `30s` or `5m`");
+                self.findings.wrong(node, error.to_string(), "such as `30s` or `5m`");
                 0
             }
         }

@@ -1,34 +1,28 @@
 //! Finds report files in the folders of a job, without following what the job planted.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    os::fd::OwnedFd,
-    path::Path,
-};
+use std::{io, os::fd::OwnedFd, path::Path};
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Dir, FileType, Mode, OFlags};
 use testreport::glob::Globs;
+
+use crate::beneath;
 
 /// A folder with more entries than this is not searched for reports.
 const ENTRIES_MAX: usize = 500_000;
 /// More reports of one step are not read.
 pub const FILES_MAX: usize = 2000;
 
-/// Never leave the folder, never follow a link: a job may have made any.
-const RESOLVE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
-
 /// A folder of a job that is open.
 pub struct Root(OwnedFd);
 
 impl Root {
     pub fn open(folder: &Path) -> io::Result<Self> {
-        Ok(Self(rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?))
+        Ok(Self(beneath::open_root(folder)?))
     }
 
     fn below(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
-        Ok(rustix::fs::openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), RESOLVE)?)
+        beneath::open(&self.0, Path::new(path), flags, Mode::empty())
     }
 
     /// The paths of files that are meant, sorted.
@@ -71,17 +65,8 @@ impl Root {
 
     /// The bytes of a file of at most `limit_bytes`.
     pub fn read(&self, path: &str, limit_bytes: u64) -> io::Result<Vec<u8>> {
-        // A pipe that the job made must not block the server.
-        let file = File::from(self.below(path, OFlags::RDONLY | OFlags::NONBLOCK)?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
-        }
-        let mut bytes = Vec::new();
-        file.take(limit_bytes + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit_bytes {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit_bytes} bytes")));
-        }
-        Ok(bytes)
+        let path = if path.is_empty() { "." } else { path };
+        beneath::read_bytes(&self.0, Path::new(path), limit_bytes)
     }
 
     /// Whether there is a file at this path.
