@@ -11,9 +11,9 @@ const BOTTOM: [&str; 2] = ["names", "yaml"];
 const HOMES: [(&str, &[&str]); 9] = [
     ("granit_parser", &["crates/core/yaml"]),
     ("rusqlite", &["crates/ports/store", "crates/services/cluster"]),
-    ("k8s_openapi", &["crates/services/cluster"]),
+    ("k8s_openapi", &["crates/services/node"]),
     ("seccompiler", &["crates/ports/sandbox"]),
-    ("hickory_proto", &["crates/services/network"]),
+    ("simple_dns", &["crates/services/network"]),
     ("askama", &["crates/services/web"]),
     ("parse_dockerfile", &["crates/core/buildgraph"]),
     ("json_patch", &["crates/core/resource"]),

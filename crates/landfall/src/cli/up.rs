@@ -7,6 +7,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use super::{Context, exit, status};
 use crate::server::{self, Choice};
@@ -69,10 +74,11 @@ pub async fn up(args: UpArgs, context: &Context) -> anyhow::Result<ExitCode> {
 
 /// What the server tells about itself goes to standard error.
 pub fn init_tracing() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LANDFALL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let chosen = std::env::var("LANDFALL_LOG").ok().and_then(|text| text.parse().ok());
+    let filter: Targets = chosen.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // Tests may have set one before.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }
 
 /// Starts this program again without a terminal, and waits until it is ready.

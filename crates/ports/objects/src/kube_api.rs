@@ -24,6 +24,17 @@ pub enum ClusterError {
     Unreadable(#[from] serde_json::Error),
 }
 
+impl ClusterError {
+    /// Whether it says nothing about the request itself: the same one may succeed in a moment.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Refused { code, .. } => matches!(code, 429 | 502 | 503 | 504),
+            Self::Unreadable(_) => false,
+        }
+    }
+}
+
 /// Whether an apply is only tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DryRun {

@@ -49,6 +49,7 @@ use http::Request;
 use tokio_util::sync::CancellationToken;
 
 pub use admission::{AddressRange, ParseRangeError};
+pub use client::client;
 pub use store::OpenError as StoreError;
 pub use subresource::token::{Token, TokenRequest};
 

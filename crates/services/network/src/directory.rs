@@ -144,7 +144,7 @@ fn take_in<T: Object + DeserializeOwned>(cache: &Mutex<Cache<T>>, event: watcher
 }
 
 fn read<T: DeserializeOwned>(object: &DynamicObject) -> Option<T> {
-    match serde_json::to_value(object).and_then(serde_json::from_value) {
+    match object.read() {
         Ok(view) => Some(view),
         Err(error) => {
             tracing::warn!(%error, name = ?object.metadata.name, "an object could not be read");

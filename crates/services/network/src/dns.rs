@@ -8,9 +8,8 @@ mod zone;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hickory_proto::{
-    op::{Message, ResponseCode},
-    rr::{Name, RData, RecordType},
+use simple_dns::{
+    CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE, rdata::RData,
 };
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -184,63 +183,68 @@ async fn serve_stream(server: Arc<Server>, mut stream: TcpStream) {
 impl Server {
     /// The bytes to answer with; `None` for what is no question.
     async fn answer(&self, question: &[u8], carrier: Carrier) -> Option<Vec<u8>> {
-        let message = Message::from_vec(question).ok()?;
-        let query = message.queries.first()?;
-        let (name, kind) = (query.name().clone(), query.query_type());
-        let mut response = Message::response(message.metadata.id, message.metadata.op_code);
-        response.metadata.recursion_desired = message.metadata.recursion_desired;
-        response.metadata.recursion_available = true;
-        response.add_queries(message.queries.iter().cloned());
+        let message = Packet::parse(question).ok()?;
+        if message.has_flags(PacketFlag::RESPONSE) {
+            return None;
+        }
+        let query = message.questions.first()?;
+        let (name, kind) = (query.qname.clone(), query.qtype);
+        let mut response = Packet::new_reply(message.id());
+        *response.opcode_mut() = message.opcode();
+        response.set_flags(PacketFlag::RECURSION_AVAILABLE);
+        if message.has_flags(PacketFlag::RECURSION_DESIRED) {
+            response.set_flags(PacketFlag::RECURSION_DESIRED);
+        }
+        response.questions.clone_from(&message.questions);
         match self.zone.answer(&name, kind) {
             Answer::NotOurs => {
                 if let Some(answer) = upstream::ask(&self.upstream, question, carrier).await {
                     return Some(answer);
                 }
-                response.metadata.response_code = ResponseCode::ServFail;
+                *response.rcode_mut() = RCODE::ServerFailure;
             }
             // Before the first list is complete a missing name means nothing.
             Answer::NoSuchName if !self.zone.directory.is_complete() => {
-                response.metadata.response_code = ResponseCode::ServFail;
+                *response.rcode_mut() = RCODE::ServerFailure;
             }
             Answer::NoSuchName => {
-                response.metadata.authoritative = true;
-                response.metadata.response_code = ResponseCode::NXDomain;
-                response.add_authorities(self.zone.authority());
+                response.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
+                *response.rcode_mut() = RCODE::NameError;
+                response.name_servers.extend(self.zone.authority());
             }
             Answer::Records(records) => {
-                response.metadata.authoritative = true;
-                response.add_answers(records);
+                response.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
+                response.answers.extend(records);
                 self.follow_alias(&mut response, kind, carrier).await;
                 if response.answers.is_empty() {
-                    response.add_authorities(self.zone.authority());
+                    response.name_servers.extend(self.zone.authority());
                 }
             }
         }
-        let limit = message.edns.as_ref().map_or(PLAIN_ANSWER_BYTES, |edns| usize::from(edns.max_payload()).max(PLAIN_ANSWER_BYTES));
-        let bytes = response.to_vec().ok()?;
+        let limit = message.opt().map_or(PLAIN_ANSWER_BYTES, |opt| usize::from(opt.udp_packet_size).max(PLAIN_ANSWER_BYTES));
+        let bytes = response.build_bytes_vec_compressed().ok()?;
         if carrier == Carrier::Datagram && bytes.len() > limit {
-            return response.truncate().to_vec().ok();
+            // Who wants all of it asks again over a connection.
+            response.set_flags(PacketFlag::TRUNCATION);
+            response.answers.clear();
+            response.name_servers.clear();
+            return response.build_bytes_vec_compressed().ok();
         }
         Some(bytes)
     }
 
     /// Adds what an alias stands for, so that simple resolvers need not ask again.
-    async fn follow_alias(&self, response: &mut Message, kind: RecordType, carrier: Carrier) {
+    async fn follow_alias(&self, response: &mut Packet<'_>, kind: QTYPE, carrier: Carrier) {
         for _ in 0..ALIASES {
-            let Some(target) = alias_of(response).filter(|_| kind != RecordType::CNAME) else { return };
+            let Some(target) = alias_of(response).filter(|_| kind != QTYPE::TYPE(TYPE::CNAME)) else { return };
             match self.zone.answer(&target, kind) {
-                Answer::Records(records) if !records.is_empty() => {
-                    response.add_answers(records);
-                }
+                Answer::Records(records) if !records.is_empty() => response.answers.extend(records),
                 Answer::Records(_) | Answer::NoSuchName => return,
                 Answer::NotOurs => {
-                    let mut question = Message::query();
-                    question.metadata.recursion_desired = true;
-                    question.add_query(hickory_proto::op::Query::query(target, kind));
-                    let Ok(bytes) = question.to_vec() else { return };
+                    let Some(bytes) = question(target, kind) else { return };
                     let Some(answer) = upstream::ask(&self.upstream, &bytes, carrier).await else { return };
-                    if let Ok(answer) = Message::from_vec(&answer) {
-                        response.add_answers(answer.answers);
+                    if let Ok(answer) = Packet::parse(&answer) {
+                        response.answers.extend(answer.answers.into_iter().map(ResourceRecord::into_owned));
                     }
                     return;
                 }
@@ -249,10 +253,20 @@ impl Server {
     }
 }
 
+/// A message that asks others about a name.
+fn question(name: Name<'_>, kind: QTYPE) -> Option<Vec<u8>> {
+    let mut id = [0; 2];
+    getrandom::fill(&mut id).ok()?;
+    let mut message = Packet::new_query(u16::from_be_bytes(id));
+    message.set_flags(PacketFlag::RECURSION_DESIRED);
+    message.questions.push(Question::new(name, kind, QCLASS::CLASS(CLASS::IN), false));
+    message.build_bytes_vec().ok()
+}
+
 /// The name that the answer so far ends at, if it ends at an alias.
-fn alias_of(response: &Message) -> Option<Name> {
-    let RData::CNAME(alias) = &response.answers.last()?.data else { return None };
-    Some(alias.0.clone())
+fn alias_of(response: &Packet<'_>) -> Option<Name<'static>> {
+    let RData::CNAME(alias) = &response.answers.last()?.rdata else { return None };
+    Some(alias.0.clone().into_owned())
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Agent {
     }
 
     async fn apply(&mut self, object: kube::core::DynamicObject) {
-        let read = serde_json::to_value(object).and_then(Pod::read);
+        let read = Pod::read(object.data);
         let pod = match read {
             Ok(pod) if launch::is_safe(&pod) => Arc::new(pod),
             Ok(pod) => return tracing::warn!(pod = %pod.title(), "a pod has names that are none"),

@@ -204,8 +204,7 @@ impl<T: Object + DeserializeOwned> Watched<T> {
 }
 
 fn read<T: DeserializeOwned>(kind: Kind, object: &DynamicObject) -> Option<T> {
-    let view = serde_json::to_value(object).and_then(serde_json::from_value);
-    match view {
+    match object.read() {
         Ok(view) => Some(view),
         Err(error) => {
             tracing::warn!(%error, kind = kind.name(), name = ?object.metadata.name, "an object could not be read");

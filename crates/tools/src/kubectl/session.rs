@@ -94,7 +94,7 @@ pub fn kubeconfig(flag: Option<&str>, console: &Console) -> Result<Kubeconfig, F
         }
         let one = Kubeconfig::read_from(&file);
         let one = one.map_err(|error| Failure::new(format!("error: error loading config file \"{}\": {error}", file.display())))?;
-        all = all.merge(one).map_err(|error| Failure::new(format!("error: {error}")))?;
+        all = all.merged(one);
     }
     Ok(all)
 }

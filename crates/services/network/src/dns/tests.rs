@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use hickory_proto::{op::Query, rr::rdata::A, rr::Record};
 use serde_json::json;
+use simple_dns::rdata::A;
 
 use super::*;
 
@@ -11,19 +11,22 @@ use super::*;
 async fn questions_are_answered_over_both_carriers() {
     let dns = start().await;
     for carrier in [Carrier::Datagram, Carrier::Stream] {
-        check(&dns, carrier, "web.shop.svc.cluster.local.", "NoError 10.96.0.7").await;
-        check(&dns, carrier, "example.com.", "NoError 192.0.2.1").await;
-        check(&dns, carrier, "away.shop.svc.cluster.local.", "NoError example.com. 192.0.2.1").await;
-        check(&dns, carrier, "nobody.shop.svc.cluster.local.", "ServFail").await;
+        check(&dns, carrier, "web.shop.svc.cluster.local", "NoError 10.96.0.7").await;
+        check(&dns, carrier, "example.com", "NoError 192.0.2.1").await;
+        check(&dns, carrier, "away.shop.svc.cluster.local", "NoError example.com 192.0.2.1").await;
+        check(&dns, carrier, "nobody.shop.svc.cluster.local", "ServerFailure").await;
     }
 }
 
 #[tokio::test]
 async fn large_answers_are_cut_for_datagrams_only() {
     let dns = start().await;
-    let name = "many.shop.svc.cluster.local.";
-    assert!(ask(&dns, Carrier::Datagram, name).await.metadata.truncation);
-    assert_eq!(ask(&dns, Carrier::Stream, name).await.answers.len(), 90);
+    let name = "many.shop.svc.cluster.local";
+    let cut = ask(&dns, Carrier::Datagram, name).await;
+    assert!(Packet::parse(&cut).expect("a message").has_flags(PacketFlag::TRUNCATION));
+    assert!(cut.len() <= PLAIN_ANSWER_BYTES);
+    let whole = ask(&dns, Carrier::Stream, name).await;
+    assert_eq!(Packet::parse(&whole).expect("a message").answers.len(), 90);
 }
 
 async fn start() -> Dns {
@@ -60,23 +63,27 @@ async fn start() -> Dns {
 }
 
 fn answer_of_the_world(question: &[u8]) -> Vec<u8> {
-    let mut message = Message::from_vec(question).expect("a question").into_response();
-    let name = message.queries[0].name().clone();
-    message.add_answer(Record::from_rdata(name, 60, RData::A(A(Ipv4Addr::new(192, 0, 2, 1)))));
-    message.to_vec().expect("bytes")
+    let asked = Packet::parse(question).expect("a question");
+    let address = RData::A(A::from(Ipv4Addr::new(192, 0, 2, 1)));
+    let record = ResourceRecord::new(asked.questions[0].qname.clone(), CLASS::IN, 60, address);
+    let mut message = asked.clone().into_reply();
+    message.answers.push(record);
+    message.build_bytes_vec().expect("bytes")
 }
 
-async fn ask(dns: &Dns, carrier: Carrier, name: &str) -> Message {
-    let mut question = Message::query();
-    question.add_query(Query::query(Name::from_ascii(name).expect("a name"), RecordType::A));
-    let bytes = question.to_vec().expect("bytes");
-    let answer = upstream::ask(&[dns.address()], &bytes, carrier).await.expect("an answer");
-    Message::from_vec(&answer).expect("a message")
+async fn ask(dns: &Dns, carrier: Carrier, name: &str) -> Vec<u8> {
+    let bytes = question(Name::new(name).expect("a name"), QTYPE::TYPE(TYPE::A)).expect("a question");
+    upstream::ask(&[dns.address()], &bytes, carrier).await.expect("an answer")
 }
 
 async fn check(dns: &Dns, carrier: Carrier, name: &str, expected: &str) {
-    let message = ask(dns, carrier, name).await;
-    let mut words = vec![format!("{:?}", message.metadata.response_code)];
-    words.extend(message.answers.iter().map(|record| record.data.to_string()));
+    let answer = ask(dns, carrier, name).await;
+    let message = Packet::parse(&answer).expect("a message");
+    let mut words = vec![format!("{:?}", message.rcode())];
+    words.extend(message.answers.iter().map(|record| match &record.rdata {
+        RData::A(address) => Ipv4Addr::from(address.address).to_string(),
+        RData::CNAME(alias) => alias.0.to_string(),
+        other => panic!("an unexpected {other:?}"),
+    }));
     assert_eq!(words.join(" "), expected, "{name} by {carrier:?}");
 }

@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use hickory_proto::rr::{
-    Name, RData, Record, RecordType,
-    rdata::{A, CNAME, PTR, SOA, SRV},
+use simple_dns::{
+    CLASS, Name, QTYPE, ResourceRecord, TYPE,
+    rdata::{A, CNAME, PTR, RData, SOA, SRV},
 };
 use workload::{
     Key,
@@ -18,6 +18,9 @@ use crate::directory::Directory;
 
 /// Long enough to spare a burst of equal questions, short enough that a new endpoint is found soon.
 const TTL_SECONDS: u32 = 5;
+
+/// A record that owns its names.
+pub type Record = ResourceRecord<'static>;
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,14 +41,14 @@ pub struct Zone {
 
 impl Zone {
     /// Looks a name up. Names are compared without regard to case.
-    pub fn answer(&self, name: &Name, kind: RecordType) -> Answer {
-        let text = name.to_ascii().to_ascii_lowercase();
-        let text = text.trim_end_matches('.');
+    pub fn answer(&self, name: &Name, kind: QTYPE) -> Answer {
+        let text = name.to_string().to_ascii_lowercase();
+        let text = text.as_str();
         if let Some(reversed) = text.strip_suffix(".in-addr.arpa") {
             return self.reverse(name, reversed, kind);
         }
         if text == self.domain {
-            let soa = if kind == RecordType::SOA { self.authority().into_iter().collect() } else { Vec::new() };
+            let soa = if kind == QTYPE::TYPE(TYPE::SOA) { self.authority().into_iter().collect() } else { Vec::new() };
             return Answer::Records(soa);
         }
         let Some(labels) = text.strip_suffix(&self.domain).and_then(|text| text.strip_suffix('.')) else {
@@ -68,11 +71,16 @@ impl Zone {
 
     /// The record that tells how long a missing name may be remembered as missing.
     pub fn authority(&self) -> Option<Record> {
-        let origin = Name::from_ascii(format!("{}.", self.domain)).ok()?;
-        let server = Name::from_ascii(format!("ns.dns.{}.", self.domain)).ok()?;
-        let mailbox = Name::from_ascii(format!("hostmaster.{}.", self.domain)).ok()?;
-        let soa = SOA::new(server, mailbox, 1, 7200, 1800, 86_400, TTL_SECONDS);
-        Some(Record::from_rdata(origin, TTL_SECONDS, RData::SOA(soa)))
+        let soa = SOA {
+            mname: owned(&format!("ns.dns.{}", self.domain))?,
+            rname: owned(&format!("hostmaster.{}", self.domain))?,
+            serial: 1,
+            refresh: 7200,
+            retry: 1800,
+            expire: 86_400,
+            minimum: TTL_SECONDS,
+        };
+        Some(record(&owned(&self.domain)?, RData::SOA(soa)))
     }
 
     fn namespace(&self, namespace: &str) -> Answer {
@@ -80,7 +88,7 @@ impl Zone {
         if known { Answer::Records(Vec::new()) } else { Answer::NoSuchName }
     }
 
-    fn pod(&self, name: &Name, namespace: &str, address: &str, kind: RecordType) -> Answer {
+    fn pod(&self, name: &Name, namespace: &str, address: &str, kind: QTYPE) -> Answer {
         if self.namespace(namespace) == Answer::NoSuchName {
             return Answer::NoSuchName;
         }
@@ -90,10 +98,10 @@ impl Zone {
         }
     }
 
-    fn service(&self, name: &Name, key: &Key, kind: RecordType) -> Answer {
+    fn service(&self, name: &Name, key: &Key, kind: QTYPE) -> Answer {
         let Some(service) = self.directory.service(key) else { return Answer::NoSuchName };
         if service.spec.kind == "ExternalName" {
-            let target = Name::from_ascii(format!("{}.", service.spec.external_name.trim_end_matches('.')));
+            let target = owned(service.spec.external_name.trim_end_matches('.'));
             let alias = target.map(|target| record(name, RData::CNAME(CNAME(target))));
             return Answer::Records(alias.into_iter().collect());
         }
@@ -105,7 +113,7 @@ impl Zone {
     }
 
     /// One endpoint of a headless Service, by its host name or by its address with dashes.
-    fn host(&self, name: &Name, key: &Key, host: &str, kind: RecordType) -> Answer {
+    fn host(&self, name: &Name, key: &Key, host: &str, kind: QTYPE) -> Answer {
         if !self.directory.service(key).is_some_and(|service| service.is_headless()) {
             return Answer::NoSuchName;
         }
@@ -114,7 +122,7 @@ impl Zone {
         if found.is_empty() { Answer::NoSuchName } else { Answer::Records(addresses(name, found, kind)) }
     }
 
-    fn port(&self, name: &Name, key: &Key, port: &str, protocol: &str, kind: RecordType) -> Answer {
+    fn port(&self, name: &Name, key: &Key, port: &str, protocol: &str, kind: QTYPE) -> Answer {
         let (Some(port), Some(protocol)) = (port.strip_prefix('_'), protocol.strip_prefix('_')) else {
             return Answer::NoSuchName;
         };
@@ -123,13 +131,12 @@ impl Zone {
         let Some(found) = service.spec.ports.iter().find(|it| it.name == port && same(&it.protocol)) else {
             return Answer::NoSuchName;
         };
-        if kind != RecordType::SRV {
+        if kind != QTYPE::TYPE(TYPE::SRV) {
             return Answer::Records(Vec::new());
         }
         let base = self.name_of(&service);
         let place = |target: String, port: u16| {
-            let target = Name::from_ascii(target).ok()?;
-            Some(record(name, RData::SRV(SRV::new(0, 100, port, target))))
+            Some(record(name, RData::SRV(SRV { priority: 0, weight: 100, port, target: owned(&target)? })))
         };
         if !service.is_headless() {
             return Answer::Records(place(base, found.port).into_iter().collect());
@@ -143,7 +150,7 @@ impl Zone {
         Answer::Records(records)
     }
 
-    fn reverse(&self, name: &Name, reversed: &str, kind: RecordType) -> Answer {
+    fn reverse(&self, name: &Name, reversed: &str, kind: QTYPE) -> Answer {
         let parts: Vec<&str> = reversed.split('.').rev().collect();
         let Ok(address) = parts.join(".").parse::<Ipv4Addr>() else { return Answer::NotOurs };
         let text = address.to_string();
@@ -158,13 +165,13 @@ impl Zone {
             }
         }
         // The address may be one of the machine's network, which others name.
-        let Some(target) = found.and_then(|target| Name::from_ascii(target).ok()) else { return Answer::NotOurs };
-        let pointer = (kind == RecordType::PTR).then(|| record(name, RData::PTR(PTR(target))));
+        let Some(target) = found.and_then(|target| owned(&target)) else { return Answer::NotOurs };
+        let pointer = (kind == QTYPE::TYPE(TYPE::PTR)).then(|| record(name, RData::PTR(PTR(target))));
         Answer::Records(pointer.into_iter().collect())
     }
 
     fn name_of(&self, service: &Service) -> String {
-        format!("{}.{}.svc.{}.", service.metadata.name, service.metadata.namespace, self.domain)
+        format!("{}.{}.svc.{}", service.metadata.name, service.metadata.namespace, self.domain)
     }
 
     fn ready(&self, key: &Key) -> Vec<Endpoint> {
@@ -173,16 +180,21 @@ impl Zone {
     }
 }
 
-fn record(name: &Name, data: RData) -> Record {
-    Record::from_rdata(name.clone(), TTL_SECONDS, data)
+fn record(name: &Name, data: RData<'static>) -> Record {
+    Record::new(name.clone().into_owned(), CLASS::IN, TTL_SECONDS, data)
 }
 
-fn addresses(name: &Name, addresses: impl IntoIterator<Item = Ipv4Addr>, kind: RecordType) -> Vec<Record> {
+/// A name from text without a dot at its end; `None` if it is none.
+fn owned(text: &str) -> Option<Name<'static>> {
+    Name::new(text).ok().map(Name::into_owned)
+}
+
+fn addresses(name: &Name, addresses: impl IntoIterator<Item = Ipv4Addr>, kind: QTYPE) -> Vec<Record> {
     // There are no IPv6 addresses; the names exist nevertheless.
-    if kind != RecordType::A && kind != RecordType::ANY {
+    if kind != QTYPE::TYPE(TYPE::A) && kind != QTYPE::ANY {
         return Vec::new();
     }
-    addresses.into_iter().map(|address| record(name, RData::A(A(address)))).collect()
+    addresses.into_iter().map(|address| record(name, RData::A(A::from(address)))).collect()
 }
 
 fn address_of(endpoint: &Endpoint) -> Option<Ipv4Addr> {

@@ -2,7 +2,7 @@
 
 use futures_util::{AsyncBufReadExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
-use kube::{
+use kube_rs::{
     Api,
     api::{AttachParams, LogParams},
 };

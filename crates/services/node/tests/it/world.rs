@@ -34,7 +34,7 @@ pub struct World {
     pub dir: tempfile::TempDir,
     pub client: Client,
     /// A client over a real connection, for WebSockets.
-    pub remote: Client,
+    pub remote: kube_rs::Client,
     pub sandbox: Local,
     images: Arc<Images>,
     number: u8,
@@ -381,7 +381,7 @@ pub fn script(name: &str, text: &str) -> Value {
 }
 
 /// Serves the API as its owner would reach it.
-async fn serve(router: Router) -> Client {
+async fn serve(router: Router) -> kube_rs::Client {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a port");
@@ -394,7 +394,7 @@ async fn serve(router: Router) -> Client {
     ));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let url = format!("http://{address}").parse().expect("a URL");
-    Client::try_from(kube::Config::new(url)).expect("a client")
+    kube_rs::Client::try_from(kube_rs::Config::new(url)).expect("a client")
 }
 
 /// Imports a folder with busybox under the names that scripts use.
