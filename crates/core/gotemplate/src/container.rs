@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt, mem,
     ops::Deref,
+    rc::Rc,
 };
 
 use crate::{
@@ -70,6 +71,8 @@ pub struct Map {
     ty: Type,
     nil: bool,
     entries: RefCell<Entries>,
+    /// The map whose entries these are, when it is one map under two types.
+    shared: Option<Rc<Map>>,
 }
 
 impl Map {
@@ -85,7 +88,22 @@ impl Map {
             ty,
             nil: false,
             entries: RefCell::new(entries),
+            shared: None,
         }
+    }
+
+    /// The same map under another type: Go converts a map without copying it.
+    pub fn converted(self: &Rc<Self>, ty: Type) -> Rc<Self> {
+        debug_assert_eq!(ty.kind(), Kind::Map);
+        if self.ty == ty {
+            return Rc::clone(self);
+        }
+        Rc::new(Self {
+            ty,
+            nil: self.nil,
+            entries: RefCell::default(),
+            shared: Some(Rc::clone(self.shared.as_ref().unwrap_or(self))),
+        })
     }
 
     /// Go's nil map: it reads as empty, writing to it is an error that the writer must raise.
@@ -94,6 +112,15 @@ impl Map {
             ty,
             nil: true,
             entries: RefCell::default(),
+            shared: None,
+        }
+    }
+
+    #[inline]
+    fn cell(&self) -> &RefCell<Entries> {
+        match &self.shared {
+            None => &self.entries,
+            Some(map) => &map.entries,
         }
     }
 
@@ -111,7 +138,7 @@ impl Map {
     }
 
     pub fn len(&self) -> usize {
-        self.entries.borrow().len()
+        self.cell().borrow().len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -120,11 +147,11 @@ impl Map {
 
     /// The value under `key`; `None` when there is none.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.entries.borrow().get(key.as_ref()).cloned()
+        self.cell().borrow().get(key.as_ref()).cloned()
     }
 
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.entries.borrow().contains_key(key.as_ref())
+        self.cell().borrow().contains_key(key.as_ref())
     }
 
     /// Sets an entry.
@@ -133,26 +160,26 @@ impl Map {
     ///
     /// While a borrow of [`entries`](Self::entries) lives.
     pub fn insert(&self, key: impl Into<Text>, value: Value) -> Option<Value> {
-        self.entries.borrow_mut().insert(key.into(), value)
+        self.cell().borrow_mut().insert(key.into(), value)
     }
 
     pub fn remove(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.entries.borrow_mut().remove(key.as_ref())
+        self.cell().borrow_mut().remove(key.as_ref())
     }
 
     /// All entries, to read. Do not call into templates or functions while it lives: they may change the map.
     pub fn entries(&self) -> Ref<'_, Entries> {
-        self.entries.borrow()
+        self.cell().borrow()
     }
 
     /// All entries, to change.
     pub fn entries_mut(&self) -> RefMut<'_, Entries> {
-        self.entries.borrow_mut()
+        self.cell().borrow_mut()
     }
 
     /// A copy of the keys and values, each value shared.
     pub fn snapshot(&self) -> Vec<(Text, Value)> {
-        self.entries
+        self.cell()
             .borrow()
             .iter()
             .map(|(key, value)| (key.clone(), value.clone()))
@@ -176,7 +203,7 @@ impl fmt::Debug for List {
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.ty)?;
-        f.debug_map().entries(self.entries.borrow().iter()).finish()
+        f.debug_map().entries(self.entries().iter()).finish()
     }
 }
 

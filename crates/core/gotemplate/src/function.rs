@@ -80,10 +80,15 @@ impl Function {
         signature: Signature,
         body: impl Fn(&mut Call<'_>, &[Value]) -> Answer + 'static,
     ) -> Self {
+        Self::boxed(name, signature, Rc::new(body))
+    }
+
+    /// Apart from [`new`](Self::new), which the compiler writes out for each of hundreds of functions.
+    fn boxed(name: &str, signature: Signature, body: Rc<Body>) -> Self {
         Self {
             name: name.into(),
             signature,
-            body: Rc::new(body),
+            body,
             builtin: None,
         }
     }
@@ -169,7 +174,7 @@ impl Functions {
         signature: Signature,
         body: impl Fn(&mut Call<'_>, &[Value]) -> Answer + 'static,
     ) -> &mut Self {
-        self.insert(Function::new(name, signature, body));
+        self.insert(Function::boxed(name, signature, Rc::new(body)));
         self
     }
 
@@ -187,7 +192,10 @@ impl Functions {
 
     /// Takes the function of that name away; its place stays taken.
     pub fn remove(&mut self, name: &str) {
-        Rc::make_mut(&mut self.index).remove(name);
+        // Copies share one index; one that has to change is copied as a whole.
+        if self.index.contains_key(name) {
+            Rc::make_mut(&mut self.index).remove(name);
+        }
     }
 
     pub fn get(&self, name: &str) -> Option<&Rc<Function>> {
@@ -203,8 +211,10 @@ impl Functions {
         self.index.keys().map(AsRef::as_ref)
     }
 
-    pub(crate) fn slot(&self, name: &str) -> Option<u32> {
-        self.index.get(name).copied()
+    /// The place of a function, and its name to be shared.
+    pub(crate) fn slot(&self, name: &str) -> Option<(u32, Arc<str>)> {
+        let (name, slot) = self.index.get_key_value(name)?;
+        Some((*slot, Arc::clone(name)))
     }
 
     pub(crate) fn at(&self, slot: u32, name: &str) -> Option<&Rc<Function>> {

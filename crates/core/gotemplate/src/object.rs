@@ -43,6 +43,12 @@ pub trait Object: Any {
         None
     }
 
+    /// What `String()` of a pointer to it gives, if only the pointer has one: actions that print
+    /// a field of a pointer see it, functions get a copy and do not.
+    fn pointer_display(&self) -> Option<Text> {
+        None
+    }
+
     /// What `GoString()` gives, if the type has one; `%#v` prints it.
     fn go_string(&self) -> Option<Text> {
         None
@@ -65,6 +71,12 @@ pub trait Object: Any {
 
     /// What `encoding/json` makes of it; without one, writers of JSON take the fields.
     fn json(&self) -> Option<Value> {
+        None
+    }
+
+    /// What `encoding/json` makes of it, where it is a struct whose fields have names of their
+    /// own: those names, in the order of the fields.
+    fn json_fields(&self) -> Option<Vec<(Text, Value)>> {
         None
     }
 }

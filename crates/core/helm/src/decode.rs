@@ -34,12 +34,19 @@ pub(crate) struct Field<'a> {
     value: &'a Value,
     /// The innermost struct.
     struct_name: &'a str,
-    /// Keys from the root, without positions in lists.
-    keys: Vec<String>,
-    /// The whole way from the root.
-    way: Vec<String>,
-    /// Whether the last step of `way` is a position in a list.
-    in_list: bool,
+    /// What it lies in; `None` below the root.
+    parent: Option<&'a Field<'a>>,
+    step: Step<'a>,
+}
+
+/// How a value is reached from what it lies in.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    /// A field of a struct.
+    Field(&'a str),
+    /// A key of a map, which the old decoder does not count as a field.
+    Key(&'a str),
+    Item(usize),
 }
 
 impl Decoder {
@@ -65,9 +72,8 @@ impl Decoder {
                 decoder: self,
                 value,
                 struct_name: self.struct_name,
-                keys: vec![key.clone()],
-                way: vec![key.clone()],
-                in_list: false,
+                parent: None,
+                step: Step::Field(key),
             };
             visit(&key.to_ascii_lowercase(), &field)?;
         }
@@ -123,10 +129,7 @@ impl<'a> Field<'a> {
         let mut found = into.take().unwrap_or_default();
         for (key, value) in entries {
             let mut text = String::new();
-            let mut entry = self.child(value, key, false);
-            // The old decoder does not count keys of maps as fields.
-            entry.keys.pop();
-            entry.text(&mut text)?;
+            self.child(value, Step::Key(key)).text(&mut text)?;
             found.insert(key.clone(), text);
         }
         *into = Some(found);
@@ -145,7 +148,7 @@ impl<'a> Field<'a> {
         };
         let mut found = Vec::with_capacity(items.len());
         for (index, value) in items.iter().enumerate() {
-            found.push(read(&self.child(value, &index.to_string(), true))?);
+            found.push(read(&self.child(value, Step::Item(index)))?);
         }
         Ok(found)
     }
@@ -168,44 +171,57 @@ impl<'a> Field<'a> {
             _ => return Err(self.mismatch(go_type)),
         };
         for (key, value) in entries {
-            let mut field = self.child(value, key, false);
+            let mut field = self.child(value, Step::Field(key));
             field.struct_name = struct_name;
             visit(&key.to_ascii_lowercase(), &field)?;
         }
         Ok(())
     }
 
-    fn child<'b>(&'b self, value: &'b Value, step: &str, in_list: bool) -> Field<'b> {
-        let mut keys = self.keys.clone();
-        if !in_list {
-            keys.push(step.to_owned());
-        }
-        let mut way = self.way.clone();
-        way.push(step.to_owned());
+    fn child<'b>(&'b self, value: &'b Value, step: Step<'b>) -> Field<'b> {
         Field {
             decoder: self.decoder,
             value,
             struct_name: self.struct_name,
-            keys,
-            way,
-            in_list,
+            parent: Some(self),
+            step,
         }
+    }
+
+    /// The steps from the root.
+    fn way(&self) -> Vec<Step<'_>> {
+        let mut way = self.parent.map_or_else(Vec::new, Field::way);
+        way.push(self.step);
+        way
     }
 
     fn mismatch(&self, go_type: &str) -> DecodeError {
         let kind = kind(self.value);
-        DecodeError::Type(match self.decoder.compat {
-            Compat::Helm4 if self.in_list => {
-                format!("{kind} into .{} of type {go_type}", self.way.join("."))
+        let joined = |shown: fn(&Step<'_>) -> Option<String>| {
+            let steps: Vec<String> = self.way().iter().filter_map(shown).collect();
+            steps.join(".")
+        };
+        let whole = |step: &Step<'_>| {
+            Some(match step {
+                Step::Field(name) | Step::Key(name) => (*name).to_owned(),
+                Step::Item(index) => index.to_string(),
+            })
+        };
+        let fields = |step: &Step<'_>| match step {
+            Step::Field(name) => Some((*name).to_owned()),
+            Step::Key(_) | Step::Item(_) => None,
+        };
+        DecodeError::Type(match (self.decoder.compat, self.step) {
+            (Compat::Helm4, Step::Item(_)) => {
+                format!("{kind} into .{} of type {go_type}", joined(whole))
             }
-            Compat::Helm4 => format!(
-                "{kind} into Go struct field .{} of type {go_type}",
-                self.way.join(".")
-            ),
-            Compat::Helm3 => format!(
+            (Compat::Helm4, _) => {
+                format!("{kind} into Go struct field .{} of type {go_type}", joined(whole))
+            }
+            (Compat::Helm3, _) => format!(
                 "{kind} into Go struct field {}.{} of type {go_type}",
                 self.struct_name,
-                self.keys.join(".")
+                joined(fields)
             ),
         })
     }

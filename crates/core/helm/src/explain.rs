@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gotemplate::Value;
+use gotemplate::{Functions, Value};
 
 use crate::{Chart, chart::ChartFile, engine::EngineError, manifest::ManifestError};
 
@@ -12,6 +12,10 @@ const CONTEXT_LINES: usize = 3;
 const MAX_VALUES: usize = 8;
 /// Longer values are cut.
 const MAX_SHOWN: usize = 120;
+/// Longer rendered lines are cut.
+const MAX_LINE: usize = 200;
+/// What Helm says when templates include each other without end.
+const NESTED: &str = "rendering template has a nested reference name";
 
 /// What is known about a failure beside its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +71,9 @@ pub(crate) fn template(chart: &Arc<Chart>, error: &EngineError) -> Explanation {
         })
         .collect();
     let mut values: Vec<UsedValue> = Vec::new();
-    for step in steps.iter().rev() {
+    // A template that could not be parsed saw none.
+    let looked_up = steps.iter().rev().filter(|_| !error.values.is_nil());
+    for step in looked_up.take(MAX_VALUES) {
         for path in value_paths(&step.action).chain(value_paths(&step.source)) {
             if values.len() < MAX_VALUES && values.iter().all(|it| it.path != path) {
                 let shown = show_value(&error.values, &path);
@@ -76,10 +82,42 @@ pub(crate) fn template(chart: &Arc<Chart>, error: &EngineError) -> Explanation {
         }
     }
     Explanation {
+        hints: error.hint.clone().into_iter().chain(circle(error, &steps)).collect(),
         reason: error.reason.clone(),
         steps,
         values,
         ..Explanation::default()
+    }
+}
+
+/// The templates that include each other, when that is what failed.
+fn circle(error: &EngineError, steps: &[Step]) -> Option<String> {
+    if !error.reason.starts_with(NESTED) {
+        return None;
+    }
+    let name = |step: &Step| step.action.strip_prefix("include ")?.split('"').nth(1).map(str::to_owned);
+    let mut names: Vec<String> = steps.iter().rev().map_while(name).collect();
+    let last = names.first()?.clone();
+    let again = names.iter().skip(1).position(|it| *it == last)? + 1;
+    names.truncate(again + 1);
+    names.reverse();
+    Some(format!("these templates include each other: {}", names.join(" → ")))
+}
+
+/// The name that is nearest to the function that is not defined.
+pub(crate) fn nearest_function(message: &str, functions: &Functions) -> Option<String> {
+    let name = message.strip_prefix("function \"")?.strip_suffix("\" not defined")?;
+    let lower = name.to_lowercase();
+    let near = functions.names().map(|it| (names::edits(&lower, &it.to_lowercase()), it));
+    let (distance, near) = near.min()?;
+    (distance <= 1 + name.len() / 4).then(|| format!("did you mean `{near}`?"))
+}
+
+/// A line that fits a screen.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(MAX_LINE) {
+        None => line.to_owned(),
+        Some((at, _)) => format!("{}…", &line[..at]),
     }
 }
 
@@ -92,7 +130,7 @@ pub(crate) fn manifest(chart: &Arc<Chart>, error: &ManifestError) -> Explanation
     let first = wrong.saturating_sub(CONTEXT_LINES).max(1);
     let last = (wrong + CONTEXT_LINES).min(lines.len());
     let rendered: Vec<(usize, String)> = (first..=last)
-        .filter_map(|number| Some((number, (*lines.get(number - 1)?).to_owned())))
+        .filter_map(|number| Some((number, cut(lines.get(number - 1)?))))
         .collect();
     let made_by = lines
         .get(wrong - 1)

@@ -21,6 +21,19 @@ pub struct Manifest {
     pub api_version: String,
     pub kind: String,
     pub name: String,
+    /// What the text means, as the original reads it: of a key that stands twice the last one counts.
+    /// `None` when only [heads](Detail::Heads) were asked for.
+    pub value: Option<Value>,
+}
+
+/// How much of a manifest is kept when it is read; all of it is checked either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Its version, kind, name and annotations, and its text.
+    #[default]
+    Heads,
+    /// All values as well.
+    Values,
 }
 
 /// One document that runs at a moment of a release.
@@ -106,6 +119,7 @@ pub(crate) struct Sorted {
 pub(crate) fn read_all(
     files: &BTreeMap<String, Text>,
     compat: Compat,
+    detail: Detail,
 ) -> Result<Sorted, Box<ManifestError>> {
     let mut sorted = Sorted::default();
     for (path, content) in files {
@@ -116,7 +130,7 @@ pub(crate) fn read_all(
             continue;
         }
         for document in split(content, compat) {
-            read(path, document, compat, &mut sorted)?;
+            read(path, document, compat, detail, &mut sorted)?;
         }
     }
     Ok(sorted)
@@ -174,6 +188,9 @@ fn find_dashes(text: &str, start: usize, compat: Compat) -> Option<usize> {
     }
 }
 
+/// What [`head`] looks at.
+const HEAD_KEYS: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
 #[derive(Default)]
 struct Head {
     api_version: String,
@@ -186,6 +203,7 @@ fn read(
     path: &str,
     content: String,
     compat: Compat,
+    detail: Detail,
     sorted: &mut Sorted,
 ) -> Result<(), Box<ManifestError>> {
     let failed = |text: String, content: String, yaml: Option<YamlError>| {
@@ -196,7 +214,13 @@ fn read(
             yaml,
         })
     };
-    let value = match yaml_text::first_document(&content) {
+    let value = match detail {
+        Detail::Values => yaml_text::first_document(&content),
+        Detail::Heads => yaml_text::first_document_of(&content, |key| {
+            HEAD_KEYS.iter().any(|it| it.eq_ignore_ascii_case(key))
+        }),
+    };
+    let value = match value {
         Ok(value) => value,
         Err(error) => {
             return Err(failed(error.to_string(), content, Some(error)));
@@ -212,6 +236,7 @@ fn read(
         api_version: head.api_version,
         kind: head.kind,
         name: head.name,
+        value: (detail == Detail::Values).then_some(value),
     };
     let annotations = head.annotations.unwrap_or_default();
     let Some(words) = annotations.get("helm.sh/hook") else {

@@ -263,13 +263,7 @@ impl From<&Metadata> for Value {
             object.insert("keywords".to_owned(), metadata.keywords.clone().into());
         }
         if !metadata.maintainers.is_empty() {
-            let all = metadata.maintainers.iter().map(|it| {
-                let mut object = Map::new();
-                text(&mut object, "name", &it.name);
-                text(&mut object, "email", &it.email);
-                text(&mut object, "url", &it.url);
-                Value::Object(object)
-            });
+            let all = metadata.maintainers.iter().map(Value::from);
             object.insert("maintainers".to_owned(), all.collect());
         }
         text(&mut object, "icon", &metadata.icon);
@@ -291,6 +285,14 @@ impl From<&Metadata> for Value {
         }
         text(&mut object, "type", &metadata.kind);
         Value::Object(object)
+    }
+}
+
+impl From<&Maintainer> for Value {
+    fn from(maintainer: &Maintainer) -> Self {
+        let parts = [("name", &maintainer.name), ("email", &maintainer.email), ("url", &maintainer.url)];
+        let said = parts.into_iter().filter(|(_, text)| !text.is_empty());
+        Self::Object(said.map(|(key, text)| (key.to_owned(), text.as_str().into())).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Plain};
 use sprig::Source;
 
 use crate::{
-    Chart, Compat, Hook, KubeVersion, Manifest,
+    Chart, Compat, Detail, Hook, KubeVersion, Manifest,
     chart::ChartFile,
     default_api_versions,
     dependencies,
@@ -19,7 +19,7 @@ use crate::{
     seed::FixedSource,
     values::{
         coalesce::{Nulls, coalesce_values},
-        tree::from_plain,
+        tree::entries_from_plain,
     },
     version,
     working::{self, WorkingChart},
@@ -80,6 +80,8 @@ pub struct RenderOptions {
     pub lookup: Option<Rc<dyn Lookup>>,
     pub strictness: Strictness,
     pub limits: Limits,
+    /// What is kept of the manifests beside their text.
+    pub detail: Detail,
 }
 
 impl RenderOptions {
@@ -96,6 +98,7 @@ impl RenderOptions {
             lookup: None,
             strictness: Strictness::Render,
             limits: Limits::default(),
+            detail: Detail::default(),
         }
     }
 }
@@ -118,8 +121,6 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     /// The chart's own NOTES.txt.
     pub notes: Option<String>,
-    /// All values that the root's templates saw.
-    pub values: Map<String, Plain>,
     /// What was dropped or is old-fashioned, for people.
     pub warnings: Vec<String>,
     pub(crate) compat: Compat,
@@ -185,7 +186,7 @@ pub fn render(chart: &Arc<Chart>, options: &RenderOptions) -> Result<Rendered, B
     let compat = options.compat;
     check_chart(chart, compat)?;
     check_release_name(&options.release.name)?;
-    let user = from_plain(&Plain::Object(options.values.clone()));
+    let user = Value::map(entries_from_plain(&options.values));
     let mut working = WorkingChart::new(chart);
     dependencies::process(&mut working, &user, compat).map_err(|error| {
         let prefix = match compat {
@@ -211,10 +212,9 @@ pub fn render(chart: &Arc<Chart>, options: &RenderOptions) -> Result<Rendered, B
         strictness: options.strictness,
         limits: options.limits,
     };
-    let shown = crate::values::tree::to_plain(&Value::Map(Rc::clone(&values)));
     let output = engine::run(&working, values, &setting)
         .map_err(|error| Box::new(template_error(chart, error)))?;
-    collect(chart, &working, output.files, shown, compat)
+    collect(chart, &working, output.files, options)
 }
 
 fn check_chart(chart: &Chart, compat: Compat) -> Result<(), Box<RenderError>> {
@@ -304,12 +304,12 @@ fn collect(
     chart: &Arc<Chart>,
     working: &WorkingChart,
     mut files: BTreeMap<String, Text>,
-    values: Plain,
-    compat: Compat,
+    options: &RenderOptions,
 ) -> Result<Rendered, Box<RenderError>> {
+    let compat = options.compat;
     let notes = files.remove(&format!("{}/templates/{NOTES}", chart.name()));
     files.retain(|path, _| !path.ends_with(NOTES));
-    let sorted = manifest::read_all(&files, compat)
+    let sorted = manifest::read_all(&files, compat, options.detail)
         .map_err(|error| Box::new(manifest_error(chart, *error)))?;
     let mut manifests = sorted.manifests;
     manifests.sort_by(|a, b| order::by_kind(&a.kind, &b.kind, compat));
@@ -327,10 +327,6 @@ fn collect(
         hooks,
         crds,
         notes: notes.map(|it| it.to_string()),
-        values: match values {
-            Plain::Object(entries) => entries,
-            _ => Map::new(),
-        },
         warnings,
         compat,
     })

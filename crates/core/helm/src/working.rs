@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use gotemplate::Value;
 
-use crate::{chart::Chart, metadata::Metadata, values::tree::from_plain};
+use crate::{chart::Chart, metadata::Metadata, values::tree::entries_from_plain};
 
 /// One chart of a render.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl WorkingChart {
             source: Arc::clone(chart),
             metadata: Rc::new(chart.metadata.clone()),
             declares: chart.metadata.declares_dependencies,
-            values: from_plain(&serde_json::Value::Object(chart.values.clone())),
+            values: Value::map(entries_from_plain(&chart.values)),
             dependencies: dependencies
                 .map(|child| Rc::new(RefCell::new(Self::new(child))))
                 .collect(),

@@ -22,10 +22,23 @@ impl std::error::Error for YamlError {}
 
 /// The first document of `text` as JSON; null when there is none.
 pub(crate) fn first_document(text: &str) -> Result<Value, YamlError> {
-    yaml::go_json(text.as_bytes()).map_err(|error| YamlError {
+    yaml::go_json(text.as_bytes()).map_err(|error| explained(&error, text))
+}
+
+/// As [`first_document`], but of the entries only those that are wanted have a value.
+pub(crate) fn first_document_of(
+    text: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Value, YamlError> {
+    yaml::go_json_of(text.as_bytes(), wanted).map_err(|error| explained(&error, text))
+}
+
+#[cold]
+fn explained(error: &yaml::GoError, text: &str) -> YamlError {
+    YamlError {
         go_text: error.to_string(),
         diagnostics: yaml::parse(text, "", Flavor::Go11).err().unwrap_or_default(),
-    })
+    }
 }
 
 /// The documents of a stream: parts between lines of `---` and nothing else.

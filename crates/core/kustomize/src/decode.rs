@@ -10,18 +10,36 @@ use serde_json::Value;
 use crate::error::{BuildError, nearest};
 
 /// What can be read from JSON.
-pub trait Decode: Sized {
-    /// Reads `value`, which stands at the path `at`.
+pub trait Decode: Default {
+    /// Becomes `value`, which stands at the path `at`.
     ///
     /// # Errors
     ///
     /// The first field that is unknown or of a wrong type.
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError>;
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError>;
+
+    /// Reads `value`, which stands at the path `at`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decode::read`].
+    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
+        let mut it = Self::default();
+        it.read(value, at)?;
+        Ok(it)
+    }
 }
 
 /// A record that can be part of another one, field by field.
-pub trait Record: Sized + Default {
-    fn names() -> Vec<&'static str>;
+///
+/// Reading goes through `dyn Record`, so that the compiler writes it out once and not for each record.
+pub trait Record {
+    fn names() -> Vec<&'static str>
+    where
+        Self: Sized;
+
+    /// The same, of a record whose type is not known.
+    fn own_names(&self) -> Vec<&'static str>;
 
     /// Takes the field `name` (already in its right spelling); false when it is not one of ours.
     ///
@@ -35,13 +53,23 @@ pub trait Record: Sized + Default {
 ///
 /// # Errors
 ///
-/// As [`Decode::decode`].
-pub fn record<T: Record>(value: &Value, at: &str) -> Result<T, BuildError> {
+/// As [`Decode::read`].
+pub fn record<T: Record + Default>(value: &Value, at: &str) -> Result<T, BuildError> {
     let mut record = T::default();
+    fill(&mut record, value, at)?;
+    Ok(record)
+}
+
+/// Reads the fields of a record.
+///
+/// # Errors
+///
+/// As [`Decode::read`].
+pub fn fill(record: &mut dyn Record, value: &Value, at: &str) -> Result<(), BuildError> {
     match value {
         Value::Null => {}
         Value::Object(map) => {
-            let names = T::names();
+            let names = record.own_names();
             for (key, value) in map {
                 let place = if at.is_empty() {
                     key.clone()
@@ -66,7 +94,7 @@ pub fn record<T: Record>(value: &Value, at: &str) -> Result<T, BuildError> {
             return Err(mismatch(at, "a mapping", value));
         }
     }
-    Ok(record)
+    Ok(())
 }
 
 /// A value of a wrong type.
@@ -93,75 +121,87 @@ fn kind(value: &Value) -> &'static str {
 }
 
 impl Decode for String {
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError> {
         match value {
-            Value::Null => Ok(Self::new()),
-            Value::String(it) => Ok(it.clone()),
-            other => Err(mismatch(at, "text", other)),
+            Value::Null => self.clear(),
+            Value::String(it) => self.clone_from(it),
+            other => return Err(mismatch(at, "text", other)),
         }
+        Ok(())
     }
 }
 
 impl Decode for bool {
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
-        match value {
-            Value::Null => Ok(false),
-            Value::Bool(it) => Ok(*it),
-            other => Err(mismatch(at, "a boolean", other)),
-        }
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError> {
+        *self = match value {
+            Value::Null => false,
+            Value::Bool(it) => *it,
+            other => return Err(mismatch(at, "a boolean", other)),
+        };
+        Ok(())
     }
 }
 
 impl Decode for i64 {
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
-        match value {
-            Value::Null => Ok(0),
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError> {
+        *self = match value {
+            Value::Null => 0,
             other => other
                 .as_i64()
-                .ok_or_else(|| mismatch(at, "a whole number", other)),
-        }
+                .ok_or_else(|| mismatch(at, "a whole number", other))?,
+        };
+        Ok(())
     }
 }
 
 impl Decode for Value {
-    fn decode(value: &Value, _: &str) -> Result<Self, BuildError> {
-        Ok(value.clone())
+    fn read(&mut self, value: &Value, _: &str) -> Result<(), BuildError> {
+        self.clone_from(value);
+        Ok(())
     }
 }
 
 impl<T: Decode> Decode for Option<T> {
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
-        match value {
-            Value::Null => Ok(None),
-            other => T::decode(other, at).map(Some),
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError> {
+        *self = None;
+        if !value.is_null() {
+            self.insert(T::default()).read(value, at)?;
         }
+        Ok(())
     }
 }
 
 impl<T: Decode> Decode for Vec<T> {
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
-        match value {
-            Value::Null => Ok(Self::new()),
-            Value::Array(items) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| T::decode(item, &format!("{at}[{index}]")))
-                .collect(),
-            other => Err(mismatch(at, "a list", other)),
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError> {
+        self.clear();
+        for (index, item) in items(value, at)?.iter().enumerate() {
+            self.push(T::decode(item, &format!("{at}[{index}]"))?);
         }
+        Ok(())
+    }
+}
+
+fn items<'v>(value: &'v Value, at: &str) -> Result<&'v [Value], BuildError> {
+    match value {
+        Value::Null => Ok(&[]),
+        Value::Array(items) => Ok(items),
+        other => Err(mismatch(at, "a list", other)),
     }
 }
 
 impl<T: Decode> Decode for BTreeMap<String, T> {
-    fn decode(value: &Value, at: &str) -> Result<Self, BuildError> {
+    fn read(&mut self, value: &Value, at: &str) -> Result<(), BuildError> {
+        self.clear();
         match value {
-            Value::Null => Ok(Self::new()),
-            Value::Object(map) => map
-                .iter()
-                .map(|(key, value)| Ok((key.clone(), T::decode(value, &format!("{at}.{key}"))?)))
-                .collect(),
-            other => Err(mismatch(at, "a mapping", other)),
+            Value::Null => {}
+            Value::Object(map) => {
+                for (key, value) in map {
+                    self.insert(key.clone(), T::decode(value, &format!("{at}.{key}"))?);
+                }
+            }
+            other => return Err(mismatch(at, "a mapping", other)),
         }
+        Ok(())
     }
 }
 
@@ -186,6 +226,10 @@ macro_rules! records {
                 names
             }
 
+            fn own_names(&self) -> Vec<&'static str> {
+                Self::names()
+            }
+
             fn take(
                 &mut self,
                 name: &str,
@@ -194,8 +238,7 @@ macro_rules! records {
             ) -> Result<bool, $crate::error::BuildError> {
                 match name {
                     $($word => {
-                        self.$field = $crate::decode::Decode::decode(value, at)?;
-                        Ok(true)
+                        $crate::decode::Decode::read(&mut self.$field, value, at).map(|()| true)
                     })*
                     _ => {
                         $($(if self.$part.take(name, value, at)? { return Ok(true); })*)?
@@ -206,8 +249,9 @@ macro_rules! records {
         }
 
         impl $crate::decode::Decode for $name {
-            fn decode(value: &serde_json::Value, at: &str) -> Result<Self, $crate::error::BuildError> {
-                $crate::decode::record(value, at)
+            fn read(&mut self, value: &serde_json::Value, at: &str) -> Result<(), $crate::error::BuildError> {
+                *self = Self::default();
+                $crate::decode::fill(self, value, at)
             }
         }
     )*};

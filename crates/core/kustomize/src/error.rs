@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-/// Why a build failed.
+/// Why a build failed; boxed, because results are passed up often and errors are rare.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
+pub struct BuildError(Box<Told>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
     /// The folders from the one that was asked for to the one that failed.
     chain: Vec<String>,
     /// The file that is wrong, when one is.
@@ -17,83 +20,80 @@ pub struct BuildError {
 
 impl BuildError {
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            chain: Vec::new(),
-            file: None,
-            line: None,
+        Self(Box::new(Told {
             message: message.into(),
-            hint: None,
-        }
+            ..Told::default()
+        }))
     }
 
     /// What can be done about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint.get_or_insert(hint.into());
+        self.0.hint.get_or_insert(hint.into());
         self
     }
 
     /// The file that is wrong, unless one is named already.
     #[must_use]
     pub fn in_file(mut self, file: &str) -> Self {
-        self.file.get_or_insert_with(|| file.to_owned());
+        self.0.file.get_or_insert_with(|| file.to_owned());
         self
     }
 
     #[must_use]
     pub fn at_line(mut self, line: usize) -> Self {
-        self.line.get_or_insert(line);
+        self.0.line.get_or_insert(line);
         self
     }
 
     /// What was being done when it happened.
     #[must_use]
     pub fn during(mut self, operation: impl fmt::Display) -> Self {
-        self.message = format!("{operation}: {}", self.message);
+        self.0.message = format!("{operation}: {}", self.0.message);
         self
     }
 
     /// The folder that was being built.
     #[must_use]
     pub fn below(mut self, folder: &str) -> Self {
-        self.chain.insert(0, folder.to_owned());
+        self.0.chain.insert(0, folder.to_owned());
         self
     }
 
     /// What went wrong, without the place.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The file that is wrong, when one is.
     pub fn file(&self) -> Option<&str> {
-        self.file.as_deref()
+        self.0.file.as_deref()
     }
 
     /// The line of [`BuildError::file`], when it is known.
     pub fn line(&self) -> Option<usize> {
-        self.line
+        self.0.line
     }
 
     /// The folders from the one that was asked for to the one that failed.
     pub fn chain(&self) -> &[String] {
-        &self.chain
+        &self.0.chain
     }
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.file, self.line) {
+        match (&self.0.file, self.0.line) {
             (Some(file), Some(line)) => write!(f, "{file}:{line}: ")?,
             (Some(file), None) => write!(f, "{file}: ")?,
             (None, _) => {}
         }
-        f.write_str(&self.message)?;
-        if let Some(hint) = &self.hint {
+        f.write_str(&self.0.message)?;
+        if let Some(hint) = &self.0.hint {
             write!(f, " ({hint})")?;
         }
-        if self.chain.len() > 1 {
-            write!(f, " [{}]", self.chain.join(" → "))?;
+        if self.0.chain.len() > 1 {
+            write!(f, " [{}]", self.0.chain.join(" → "))?;
         }
         Ok(())
     }

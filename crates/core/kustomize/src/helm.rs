@@ -8,6 +8,11 @@ use crate::{
     error::BuildError,
     kustomization::{HelmChart, HelmGlobals, steering_yaml},
     load::Folder,
+    merge,
+    node::{Node, Shape},
+    read,
+    schema::Schemas,
+    write,
 };
 
 /// Renders charts, as `helm template` does.
@@ -89,7 +94,12 @@ impl Charts<'_, '_> {
         let request = ChartRequest {
             folder: self.folder.path_of(&place),
             chart,
-            values: self.values(chart, &place)?,
+            // The engine knows better what to say of a chart that is not there.
+            values: if self.folder.is_folder(&place)? {
+                self.values(chart, &place)?
+            } else {
+                Vec::new()
+            },
             release_name: if chart.release_name.is_empty() {
                 DEFAULT_RELEASE
             } else {
@@ -101,6 +111,8 @@ impl Charts<'_, '_> {
             .map_err(|error| BuildError::new(format!("chart `{}`: {error}", chart.name)))
     }
 
+    /// What the original hands over as files of values: the chart's own among them, so that a
+    /// null in it deletes what the chart says.
     fn values(&self, chart: &HelmChart, place: &str) -> Result<Vec<Value>, BuildError> {
         let merge = match chart.values_merge.as_str() {
             "" | "override" => ValuesMerge::Override,
@@ -112,30 +124,45 @@ impl Charts<'_, '_> {
                 )));
             }
         };
-        let read = |path: &str| -> Result<Value, BuildError> {
-            steering_yaml(&self.folder.load_text(path)?, &self.folder.path_of(path))
-        };
-        let mut values = Vec::new();
-        let inline = chart.values_inline.clone();
-        let file = if !chart.values_file.is_empty() {
-            Some(read(&chart.values_file)?)
-        } else if inline.is_some() && merge != ValuesMerge::Replace {
-            Some(read(&format!("{place}/values.yaml")).unwrap_or(Value::Null))
+        let file = if chart.values_file.is_empty() {
+            format!("{place}/values.yaml")
         } else {
-            None
+            chart.values_file.clone()
         };
-        match (file, inline, merge) {
-            (file, None, _) => values.extend(file),
-            (_, Some(inline), ValuesMerge::Replace) | (None, Some(inline), _) => {
-                values.push(inline)
-            }
-            (Some(file), Some(inline), ValuesMerge::Override) => values.extend([file, inline]),
-            (Some(file), Some(inline), ValuesMerge::Merge) => values.extend([inline, file]),
-        }
+        let inline = chart
+            .values_inline
+            .as_ref()
+            .filter(|it| it.as_object().is_some_and(|it| !it.is_empty()));
+        let mut values = vec![match (inline, merge) {
+            (None, _) => self.read(&file)?,
+            (Some(inline), ValuesMerge::Replace) => inline.clone(),
+            (Some(inline), merge) => self.merged(&file, inline, merge)?,
+        }];
         for path in &chart.additional_values_files {
-            values.push(read(path)?);
+            values.push(self.read(path)?);
         }
         Ok(values)
+    }
+
+    fn read(&self, path: &str) -> Result<Value, BuildError> {
+        steering_yaml(&self.folder.load_text(path)?, &self.folder.path_of(path))
+    }
+
+    /// Inline values and those of a file, merged as patches are: null takes a key away, lists are replaced.
+    fn merged(&self, file: &str, inline: &Value, merge: ValuesMerge) -> Result<Value, BuildError> {
+        let path = self.folder.path_of(file);
+        let documents = read::documents(&self.folder.load_text(file)?, &path)?;
+        let of_file = documents.into_iter().next();
+        let of_file = of_file.unwrap_or_else(|| Node::empty(Shape::Map));
+        let inline = write::from_json(inline);
+        let (below, above) = match merge {
+            ValuesMerge::Merge => (inline, of_file),
+            ValuesMerge::Override | ValuesMerge::Replace => (of_file, inline),
+        };
+        let wrong = |error: String| BuildError::new(format!("values cannot be merged: {error}")).in_file(&path);
+        let merged = merge::merge(Schemas::built_in(), below, above).map_err(wrong)?;
+        let merged = merged.unwrap_or_else(|| Node::empty(Shape::Map));
+        write::json(&merged).map_err(wrong)
     }
 }
 

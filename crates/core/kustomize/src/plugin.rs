@@ -166,7 +166,7 @@ impl Plugin {
     }
 
     /// One field of the configuration; fields that a plugin does not have are passed over.
-    fn field<T: Decode + Default>(&self, name: &str) -> Result<T, BuildError> {
+    fn field<T: Decode>(&self, name: &str) -> Result<T, BuildError> {
         let map = self.value.as_object();
         let found = map.and_then(|map| {
             map.get(name).or_else(|| {
@@ -179,7 +179,7 @@ impl Plugin {
     }
 
     /// A whole record, without what it does not know.
-    fn record<T: crate::decode::Record>(&self) -> Result<T, BuildError> {
+    fn record<T: crate::decode::Record + Default>(&self) -> Result<T, BuildError> {
         let mut value = self.value.clone();
         if let Some(map) = value.as_object_mut() {
             let names = T::names();

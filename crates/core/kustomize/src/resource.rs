@@ -57,6 +57,8 @@ pub struct Resource {
     pub suffixes: Vec<String>,
     pub behavior: Behavior,
     pub needs_hash: bool,
+    /// A chart's object: the namespace of the kustomization is handed to the chart and not set here.
+    pub from_chart: bool,
     pub ref_vars: Vec<String>,
     pub origin: Option<Origin>,
     pub transformations: Vec<Origin>,
@@ -81,6 +83,7 @@ impl Resource {
             suffixes: Vec::new(),
             behavior: Behavior::default(),
             needs_hash: false,
+            from_chart: false,
             ref_vars: Vec::new(),
             origin: None,
             transformations: Vec::new(),
@@ -277,6 +280,7 @@ impl Resource {
         self.suffixes.clone_from(&old.suffixes);
         self.ref_vars.clone_from(&old.ref_vars);
         self.needs_hash &= old.needs_hash;
+        self.from_chart |= old.from_chart;
         self.transformations.clone_from(&old.transformations);
     }
 }

@@ -64,6 +64,8 @@ pub struct Target<'a> {
     pub file_name: &'static str,
     pub kustomization: Arc<Kustomization>,
     pub shared: &'a Shared<'a>,
+    /// The namespace that folders above ask for; charts are told.
+    namespace_above: String,
 }
 
 impl<'a> Target<'a> {
@@ -97,7 +99,22 @@ impl<'a> Target<'a> {
             file_name,
             kustomization,
             shared,
+            namespace_above: String::new(),
         })
+    }
+
+    /// A base or component of this folder.
+    fn open_below(&self, folder: Folder<'a>) -> Result<Self, BuildError> {
+        let opened = Self::open(folder, self.shared).map_err(|error| error.below(&self.folder.path))?;
+        Ok(Self { namespace_above: self.chart_namespace().to_owned(), ..opened })
+    }
+
+    /// The namespace for charts that say none.
+    fn chart_namespace(&self) -> &str {
+        match self.kustomization.namespace.as_str() {
+            "" => &self.namespace_above,
+            own => own,
+        }
     }
 
     /// The path of the kustomization file, for diagnostics.
@@ -125,8 +142,7 @@ impl<'a> Target<'a> {
         self.generate(&mut state)?;
         for path in &it.components {
             let folder = self.folder.enter(path)?;
-            let target = Target::open(folder, self.shared)
-                .map_err(|error| error.below(&self.folder.path))?;
+            let target = self.open_below(folder)?;
             if !target.kustomization.is_component() {
                 return Err(BuildError::new(format!(
                     "expected kind `Component` for path `{}` but got `{}`",
@@ -209,8 +225,7 @@ impl<'a> Target<'a> {
 
     fn base(&self, state: &mut Accumulated, path: &str) -> Result<(), BuildError> {
         let folder = self.folder.enter(path)?;
-        let target =
-            Target::open(folder, self.shared).map_err(|error| error.below(&self.folder.path))?;
+        let target = self.open_below(folder)?;
         if target.kustomization.is_component() {
             return Err(BuildError::new(format!(
                 "expected kind != `Component` for path `{}`",
@@ -282,7 +297,11 @@ impl<'a> Target<'a> {
         let it = &*self.kustomization;
         let globals = it.helm_globals.clone().unwrap_or_default();
         for chart in &it.helm_charts {
-            for made in self.chart(chart, &globals)? {
+            let mut chart = chart.clone();
+            if chart.namespace.is_empty() {
+                chart.namespace = self.chart_namespace().to_owned();
+            }
+            for made in self.chart(&chart, &globals)? {
                 self.absorb(state, made, "HelmChartInflationGenerator")?;
             }
         }
@@ -302,7 +321,11 @@ impl<'a> Target<'a> {
         let text = charts.inflate(chart, globals)?;
         Ok(read::objects(&text, &self.file())?
             .into_iter()
-            .map(|object| Resource::new(Arc::new(object)))
+            .map(|object| {
+                let mut made = Resource::new(Arc::new(object));
+                made.from_chart = true;
+                made
+            })
             .collect())
     }
 

@@ -45,7 +45,8 @@ impl Namespace<'_> {
             return Ok(());
         }
         for index in 0..set.items.len() {
-            let Some(resource) = set.items.get_mut(index).filter(|it| !it.is_empty()) else {
+            let found = set.items.get_mut(index);
+            let Some(resource) = found.filter(|it| !it.is_empty() && !it.from_chart) else {
                 continue;
             };
             resource.remember();

@@ -3,42 +3,52 @@
 use std::{rc::Rc, sync::Arc};
 
 use files::Files;
-use helm::{Action, Chart, Crds, Hooks, KubeVersion, OutputOptions, Release, RenderOptions};
+use helm::{Action, Chart, Crds, Detail, Hooks, KubeVersion, OutputOptions, Release, RenderOptions};
 
-use crate::{ChartRequest, chance::Drawn, Format, RenderError, Rendered, Request, plain};
+use crate::{
+    Format, Object, RenderError, Rendered, Request, Wanted,
+    chance::Drawn,
+    plain::{self, Duplicates},
+};
 
 pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, RenderError> {
     let wanted = &request.chart;
     let chart = load(files, &request.path, wanted.compat)?;
-    let rendered = render_chart(&chart, wanted)?;
+    let rendered = render_chart(&chart, request)?;
     let hooks = match (wanted.include_hooks, wanted.include_tests) {
         (false, _) => Hooks::None,
         (true, true) => Hooks::All,
         (true, false) => Hooks::WithoutTests,
     };
     let crds = if wanted.include_crds { Crds::Included } else { Crds::Left };
-    let mut objects = Vec::new();
-    if wanted.include_crds {
-        for crd in &rendered.crds {
-            plain::documents(&crd.content, &crd.source, &mut objects)?;
-        }
-    }
-    for manifest in &rendered.manifests {
-        plain::documents(&manifest.content, &manifest.source, &mut objects)?;
-    }
-    for hook in rendered.hooks_shown(hooks) {
-        plain::documents(&hook.manifest.content, &hook.manifest.source, &mut objects)?;
-    }
     let output = OutputOptions { crds, hooks, show_only: Vec::new() };
     let text = rendered.text(&output).map_err(|error| RenderError::new(error.to_string()))?;
+    let objects = match request.wanted {
+        Wanted::Objects => objects(&rendered, &output)?,
+        Wanted::Text => Vec::new(),
+    };
     Ok(Rendered {
         format: Format::Chart,
         objects,
         text,
-        notes: rendered.notes.clone(),
-        warnings: rendered.warnings.clone(),
+        notes: rendered.notes,
+        warnings: rendered.warnings,
         reads: files::Reads::default(),
     })
+}
+
+fn objects(rendered: &helm::Rendered, output: &OutputOptions) -> Result<Vec<Object>, RenderError> {
+    let mut objects = Vec::new();
+    if output.crds == Crds::Included {
+        for crd in &rendered.crds {
+            plain::documents(&crd.content, &crd.source, Duplicates::LastCounts, &mut objects)?;
+        }
+    }
+    let manifests = rendered.manifests.iter().chain(rendered.hooks_shown(output.hooks).map(|it| &it.manifest));
+    for manifest in manifests {
+        plain::document(manifest, &mut objects)?;
+    }
+    Ok(objects)
 }
 
 fn load(files: &dyn Files, path: &str, compat: helm::Compat) -> Result<Arc<Chart>, RenderError> {
@@ -49,7 +59,8 @@ fn load(files: &dyn Files, path: &str, compat: helm::Compat) -> Result<Arc<Chart
     loaded.map(Arc::new).map_err(|error| RenderError::new(error.to_string()))
 }
 
-fn render_chart(chart: &Arc<Chart>, wanted: &ChartRequest) -> Result<helm::Rendered, RenderError> {
+fn render_chart(chart: &Arc<Chart>, request: &Request) -> Result<helm::Rendered, RenderError> {
+    let wanted = &request.chart;
     let mut release = Release::new(&wanted.release, &wanted.namespace);
     if wanted.upgrade {
         release.action = Action::Upgrade;
@@ -63,12 +74,16 @@ fn render_chart(chart: &Arc<Chart>, wanted: &ChartRequest) -> Result<helm::Rende
     if let Some(versions) = &wanted.api_versions {
         options.api_versions.clone_from(versions);
     }
+    options.detail = match request.wanted {
+        Wanted::Objects => Detail::Values,
+        Wanted::Text => Detail::Heads,
+    };
     helm::render(chart, &options).map_err(|error| explained(&error))
 }
 
 fn explained(error: &helm::RenderError) -> RenderError {
     let told = &error.explanation;
-    let mut explained = RenderError::new(error.message.clone());
+    let mut explained = RenderError::new(shortened(&error.message));
     if let Some(step) = told.steps.last() {
         explained.place = Some(match step.column {
             0 => format!("{}:{}", step.file, step.line),
@@ -78,11 +93,28 @@ fn explained(error: &helm::RenderError) -> RenderError {
             explained.details.push(format!("{:>4}  {}", step.line, step.source));
         }
     }
-    explained.details.extend(told.values.iter().map(|value| format!("{} is {}", value.path, value.shown)));
+    explained.details.extend(told.values.iter().map(|value| match value.shown.starts_with('`') {
+        // It says itself what is missing.
+        true => value.shown.clone(),
+        false => format!("{} is {}", value.path, value.shown),
+    }));
     explained.details.extend(told.rendered.iter().map(|(number, line)| {
         let mark = if told.rendered_line == Some(*number) { ">" } else { " " };
         format!("{mark}{number:>4}  {line}")
     }));
     explained.help.extend(told.hints.iter().cloned());
     explained
+}
+
+/// A chain of a thousand templates tells no more than its ends.
+fn shortened(message: &str) -> String {
+    const START: usize = 600;
+    const END: usize = 400;
+    let count = message.chars().count();
+    if count <= START + END {
+        return message.to_owned();
+    }
+    let start: String = message.chars().take(START).collect();
+    let end: String = message.chars().skip(count - END).collect();
+    format!("{start} … {end}")
 }

@@ -6,7 +6,7 @@ use files::{Files, MemoryFiles};
 use kustomize::{ChartEngine, Options};
 use serde_json::{Map, Value, json};
 
-use crate::{ChartRequest, Format, Object, RenderError, Rendered, Request};
+use crate::{ChartRequest, Format, Object, RenderError, Rendered, Request, Wanted};
 
 /// Edits as `kustomize edit` makes them, before the build.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +33,10 @@ pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, R
         kustomize::build(&edited, &request.path, &options)
     };
     let built = built.map_err(|error| RenderError::new(error.to_string()))?;
-    let objects = built.resources.iter().map(|it| Object { value: it.json(), source: it.origin.file.clone() }).collect();
+    let objects = match request.wanted {
+        Wanted::Objects => built.resources.iter().map(|it| Object { value: it.json(), source: it.origin.file.clone() }).collect(),
+        Wanted::Text => Vec::new(),
+    };
     Ok(Rendered {
         format: Format::Kustomization,
         objects,
@@ -162,15 +165,27 @@ impl ChartEngine for Charts<'_> {
             values.files.push((format!("values {index}"), value.to_string()));
         }
         let mut inner = Request::of(&wanted.folder, request.chance);
+        inner.wanted = Wanted::Text;
+        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let api_versions = (!wanted.chart.api_versions.is_empty()).then(|| {
+            let mut all = request.api_versions.clone().unwrap_or_else(|| helm::default_api_versions(request.compat));
+            all.extend(wanted.chart.api_versions.iter().cloned());
+            all
+        });
         inner.chart = ChartRequest {
             release: wanted.release_name.to_owned(),
             namespace: namespace.clone(),
             values,
+            kube_version: said(&wanted.chart.kube_version).or_else(|| request.kube_version.clone()),
+            api_versions: api_versions.or_else(|| request.api_versions.clone()),
             include_crds: wanted.chart.include_crds,
             include_hooks: !wanted.chart.skip_hooks,
             include_tests: !wanted.chart.skip_tests,
             ..request.clone()
         };
+        if !wanted.chart.name_template.is_empty() {
+            return Err("`nameTemplate` is not supported: say the name in `releaseName`".to_owned());
+        }
         if self.files.list(&wanted.folder).map_err(|error| error.to_string())?.is_none() {
             let (name, folder) = (&wanted.chart.name, &wanted.folder);
             return Err(format!("the chart `{name}` is not at `{folder}`; charts are not fetched from `repo` while rendering: put it there"));

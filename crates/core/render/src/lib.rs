@@ -40,6 +40,17 @@ pub struct Request {
     pub chart: ChartRequest,
     pub edits: Edits,
     pub plain: PlainRequest,
+    pub wanted: Wanted,
+}
+
+/// What of a render is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// Objects and text; every document must be an object.
+    #[default]
+    Objects,
+    /// Only the text, as the original prints it; [`Rendered::objects`] stays empty.
+    Text,
 }
 
 /// How a chart is rendered.
@@ -100,6 +111,7 @@ impl Request {
             chart: ChartRequest::new(chance),
             edits: Edits::default(),
             plain: PlainRequest::default(),
+            wanted: Wanted::default(),
         }
     }
 }
@@ -126,6 +138,7 @@ impl Object {
 #[derive(Clone, Debug)]
 pub struct Rendered {
     pub format: Format,
+    /// Empty when only the text is [`wanted`](Request::wanted).
     pub objects: Vec<Object>,
     /// The text that the original tool prints.
     pub text: String,
@@ -184,6 +197,6 @@ pub fn render(files: &dyn Files, request: &Request) -> Result<Rendered, RenderEr
         Format::Kustomization => kustomization::render(&recorded, request)?,
         Format::Plain => plain::render(&recorded, request)?,
     };
-    rendered.reads = recorded.reads();
+    rendered.reads = recorded.into_reads();
     Ok(rendered)
 }

@@ -18,7 +18,7 @@ pub(crate) fn render(files: &dyn Files, request: &Request) -> Result<Rendered, R
     for path in paths {
         let bytes = files.read(&path)?.unwrap_or_default();
         let text = std::str::from_utf8(&bytes).map_err(|_| RenderError::new(format!("`{path}` is not UTF-8 text")))?;
-        documents(text, &path, &mut objects)?;
+        documents(text, &path, Duplicates::Refused, &mut objects)?;
     }
     let texts: Vec<_> = objects.iter().map(|it| yaml::to_string(&it.value)).collect();
     Ok(Rendered {
@@ -71,16 +71,27 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// What a key is that stands twice in one mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duplicates {
+    /// An error, as to `kubectl kustomize`: one of the two was meant for another place.
+    Refused,
+    /// As Helm reads its own output.
+    LastCounts,
+}
+
 /// Reads all documents of a text; lists are taken apart.
-pub(crate) fn documents(text: &str, source: &str, objects: &mut Vec<Object>) -> Result<(), RenderError> {
+pub(crate) fn documents(text: &str, source: &str, duplicates: Duplicates, objects: &mut Vec<Object>) -> Result<(), RenderError> {
     let documents = yaml::parse(text, source, yaml::Flavor::Go11).map_err(|found| {
-        let Some(first) = found.first() else { return RenderError::new(format!("`{source}` cannot be read")) };
-        let mut error = RenderError::new(first.message.clone());
-        error.place = Some(format!("{source}:{}:{}", first.span.line, first.span.column));
-        error.details = text.lines().nth(first.span.line.saturating_sub(1)).map(str::to_owned).into_iter().collect();
-        error.help.clone_from(&first.help);
-        error
+        let first = found.iter().find(|it| it.severity == yaml::Severity::Error).or(found.first());
+        first.map_or_else(|| RenderError::new(format!("`{source}` cannot be read")), |first| at(first, text, source))
     })?;
+    let mut warnings = documents.iter().flat_map(|it| &it.warnings);
+    if duplicates == Duplicates::Refused
+        && let Some(again) = warnings.find(|it| it.code == yaml::DUPLICATE)
+    {
+        return Err(at(again, text, source));
+    }
     for document in documents {
         let value = document.root.to_json();
         if value.is_null() {
@@ -90,6 +101,28 @@ pub(crate) fn documents(text: &str, source: &str, objects: &mut Vec<Object>) -> 
         take(value, source, line, objects)?;
     }
     Ok(())
+}
+
+fn at(found: &yaml::Diagnostic, text: &str, source: &str) -> RenderError {
+    let mut error = RenderError::new(found.message.clone());
+    error.place = Some(format!("{source}:{}:{}", found.span.line, found.span.column));
+    error.details = text.lines().nth(found.span.line.saturating_sub(1)).map(str::to_owned).into_iter().collect();
+    error.help.clone_from(&found.help);
+    error
+}
+
+/// Takes a document that a chart gave; only what is wrong with it is looked for anew.
+pub(crate) fn document(manifest: &helm::Manifest, objects: &mut Vec<Object>) -> Result<(), RenderError> {
+    let helm::Manifest { content, source, .. } = manifest;
+    let known = objects.len();
+    let is_one = !content.starts_with("---") && !["\n---", "\n..."].iter().any(|mark| content.contains(mark));
+    if let Some(value) = manifest.value.as_ref().filter(|_| is_one) {
+        if value.is_null() || take(value.clone(), source, 0, objects).is_ok() {
+            return Ok(());
+        }
+    }
+    objects.truncate(known);
+    documents(content, source, Duplicates::LastCounts, objects)
 }
 
 fn take(value: Value, source: &str, line: usize, objects: &mut Vec<Object>) -> Result<(), RenderError> {

@@ -1,6 +1,6 @@
 //! YAML as `sigs.k8s.io/yaml` reads and writes it, by way of JSON.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gotemplate::{Kind, Object, Text, Value};
@@ -139,6 +139,9 @@ impl Writer {
         if self.layout == Layout::Compact {
             if let Some(value) = object.json() {
                 return self.value(&value);
+            }
+            if let Some(fields) = object.json_fields() {
+                return self.entries(fields);
             }
         } else if object.type_name() == "time.Duration" || object.type_name() == "time.Time" {
             let shown = object.json().filter(|it| matches!(it, Value::String(_)));
@@ -321,15 +324,15 @@ impl yaml::Build for Values {
         Value::Float64(number)
     }
 
-    fn text(&self, text: String) -> Value {
-        text.into()
+    fn text(&self, text: Cow<'_, str>) -> Value {
+        Value::String(text.into())
     }
 
     fn sequence(&self, items: Vec<Value>) -> Value {
         Value::list(items)
     }
 
-    fn mapping(&self, entries: Vec<(String, Value)>) -> Value {
+    fn mapping(&self, entries: Vec<(Cow<'_, str>, Value)>) -> Value {
         Value::map(
             entries
                 .into_iter()

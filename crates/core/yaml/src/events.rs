@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use granit_parser::{Event as Parsed, Options, Parser, ScalarStyle as Style};
+use crate::go::Pieces;
 
 /// One piece of a source.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub enum Event<'a> {
         /// Whether it stands without quotes and is no block.
         plain: bool,
         /// The name of a tag of the core schema (`str`, `int` …), or another tag's text.
-        tag: Option<String>,
+        tag: Option<Box<str>>,
         /// What an alias calls it; zero without anchor.
         anchor: usize,
     },
@@ -48,62 +48,15 @@ pub struct SyntaxError {
 /// # Errors
 ///
 /// What the parser or `each` refuses first.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum is open")]
 pub fn events<E: From<SyntaxError>>(
     source: &str,
     mut each: impl FnMut(Event<'_>, usize) -> Result<(), E>,
 ) -> Result<(), E> {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    for parsed in Parser::new_from_str_with_options(source, options) {
-        let (event, span) = parsed.map_err(|error| syntax(&error))?;
-        // Go adds no line break to a block that ends the source without one.
-        let at_end =
-            !source.ends_with('\n') && span.end.byte_offset().is_some_and(|it| it >= source.len());
-        let event = match event {
-            Parsed::DocumentStart(..) => Event::DocumentStart,
-            Parsed::DocumentEnd => Event::DocumentEnd,
-            Parsed::Scalar(text, style, anchor, tag) => Event::Scalar {
-                // The parser writes a tilde where nothing stands.
-                text: if span.start.index() == span.end.index() && style == Style::Plain {
-                    Cow::Borrowed("")
-                } else if at_end && matches!(style, Style::Literal | Style::Folded) {
-                    Cow::Owned(text.strip_suffix('\n').unwrap_or(&text).to_owned())
-                } else {
-                    text
-                },
-                plain: style == Style::Plain,
-                tag: tag.map(|it| match it.core_suffix() {
-                    Some(name) => name.to_owned(),
-                    None => it.to_string(),
-                }),
-                anchor,
-            },
-            Parsed::Alias(anchor) => Event::Alias(anchor),
-            Parsed::SequenceStart(_, anchor, _) => Event::SequenceStart { anchor },
-            Parsed::MappingStart(_, anchor, _) => Event::MappingStart { anchor },
-            Parsed::SequenceEnd | Parsed::MappingEnd => Event::End,
-            // The parser may learn events that we did not ask for.
-            _ => continue,
-        };
-        each(event, span.start.line())?;
+    let mut pieces = Pieces::new(source)?;
+    while let Some((event, line)) = pieces.next()? {
+        each(event, line)?;
     }
     Ok(())
-}
-
-fn syntax(error: &granit_parser::ScanError) -> SyntaxError {
-    let mut reason = error.info().trim().to_owned();
-    if let Some(cut) = reason
-        .find(" at char ")
-        .or_else(|| reason.find(" at byte "))
-    {
-        reason.truncate(cut);
-    }
-    SyntaxError {
-        line: error.marker().line(),
-        reason,
-    }
 }
 
 #[cfg(test)]

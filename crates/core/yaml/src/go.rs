@@ -8,14 +8,18 @@ mod compose;
 mod decode;
 mod error;
 mod parser;
+mod pieces;
 mod reader;
 mod scalar;
 mod scanner;
 mod token;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 pub use error::GoError;
+pub(crate) use pieces::Pieces;
 
 /// Makes values of what was read, from the leaves up.
 pub trait Build {
@@ -28,10 +32,10 @@ pub trait Build {
     fn unsigned(&self, number: u64) -> Self::Value;
     /// Always finite.
     fn float(&self, number: f64) -> Self::Value;
-    fn text(&self, text: String) -> Self::Value;
+    fn text(&self, text: Cow<'_, str>) -> Self::Value;
     fn sequence(&self, items: Vec<Self::Value>) -> Self::Value;
     /// Each key comes once, in the order in which it was set last.
-    fn mapping(&self, entries: Vec<(String, Self::Value)>) -> Self::Value;
+    fn mapping(&self, entries: Vec<(Cow<'_, str>, Self::Value)>) -> Self::Value;
 }
 
 /// Reads the first document of `source`; no document is null.
@@ -42,7 +46,19 @@ pub trait Build {
 pub fn read_go<B: Build>(source: &[u8], build: &B) -> Result<B::Value, GoError> {
     let text = reader::check(source)?;
     let document = compose::compose(text)?;
-    decode::decode(document.as_ref(), build)
+    decode::decode(document, build)
+}
+
+/// As [`read_go`], into JSON, but of the entries of a root mapping only those that are wanted: the
+/// others are looked at for faults, and null.
+///
+/// # Errors
+///
+/// As [`read_go`].
+pub fn go_json_of(source: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Value, GoError> {
+    let text = reader::check(source)?;
+    let document = compose::compose(text)?;
+    decode::decode_wanted(document, &Json, wanted)
 }
 
 /// As [`read_go`], into JSON.
@@ -79,15 +95,16 @@ impl Build for Json {
         Value::from(number)
     }
 
-    fn text(&self, text: String) -> Value {
-        Value::String(text)
+    fn text(&self, text: Cow<'_, str>) -> Value {
+        Value::String(text.into_owned())
     }
 
     fn sequence(&self, items: Vec<Value>) -> Value {
         Value::Array(items)
     }
 
-    fn mapping(&self, entries: Vec<(String, Value)>) -> Value {
-        Value::Object(entries.into_iter().collect::<Map<_, _>>())
+    fn mapping(&self, entries: Vec<(Cow<'_, str>, Value)>) -> Value {
+        let entries = entries.into_iter().map(|(key, value)| (key.into_owned(), value));
+        Value::Object(entries.collect::<Map<_, _>>())
     }
 }

@@ -20,9 +20,9 @@ mod span;
 pub use events::{Event, SyntaxError, events};
 pub use diagnostic::{Diagnostic, Fix, Severity, apply_fixes, render_all};
 pub use emit::{Emitter, Layout, float, json_float, natural, to_string};
-pub use go::{Build, GoError, go_json, read_go};
+pub use go::{Build, GoError, go_json, go_json_of, read_go};
 pub use node::{Document, Entry, Node, NodeValue, ScalarStyle};
-pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_despite_duplicates};
+pub use parse::{DUPLICATE, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_despite_duplicates};
 pub use span::{Lines, Span};
 
 /// Whose reading of YAML applies.

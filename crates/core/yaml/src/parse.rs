@@ -19,6 +19,9 @@ pub const MAX_NODES: usize = 50_000;
 /// Manifests of whole applications are longer than workflows.
 const MAX_NODES_GO: usize = 2_000_000;
 
+/// The code of a key that stands twice: an error where the first one counts, a warning where the last one does.
+pub const DUPLICATE: &str = "LF-Y0004";
+
 /// Reads every document of `source`; `file` is only named in diagnostics.
 ///
 /// # Errors
@@ -145,6 +148,15 @@ fn are_distinct(entries: &[Entry]) -> bool {
     })
 }
 
+/// Go lets the last one count and says nothing.
+fn again(file: &str, earlier: &Entry, entry: &Entry) -> Diagnostic {
+    let message = format!("`{}` is already defined", entry.key);
+    let line = earlier.key_span.line;
+    Diagnostic::error(file, entry.key_span, DUPLICATE, message)
+        .warning()
+        .help(format!("it stands first in line {line}; keep one of them"))
+}
+
 impl Loader<'_> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum is open")]
     fn load(&mut self, text: &str) -> Result<Vec<Node>, Fatal> {
@@ -267,7 +279,10 @@ impl Loader<'_> {
         match self.flavor {
             Flavor::Core12 => entries.push(entry),
             Flavor::Go11 => match entries.iter_mut().find(|it| it.key == entry.key) {
-                Some(earlier) => *earlier = entry,
+                Some(earlier) => {
+                    self.duplicates.push(again(self.file, earlier, &entry));
+                    *earlier = entry;
+                }
                 None => entries.push(entry),
             },
         }
@@ -339,7 +354,7 @@ impl Loader<'_> {
             duplicates.retain(|it| !(inner.start..inner.end).contains(&it.span.start));
             let message = format!("`{}` is already defined", entry.key);
             duplicates.push(
-                Diagnostic::error(file, entry.key_span, "LF-Y0004", message)
+                Diagnostic::error(file, entry.key_span, DUPLICATE, message)
                     .help(format!("it stands first in line {line}; keep one of them")),
             );
             false
@@ -371,6 +386,10 @@ impl Loader<'_> {
             None if style == ScalarStyle::Plain => plain(self.flavor),
             None => Ok(string()),
             Some(Some("str")) => Ok(string()),
+            // As GitHub reads it; others resolve what stands in quotes, too.
+            Some(Some(wanted)) if style != ScalarStyle::Plain && self.flavor == Flavor::Core12 => {
+                Err(format!("`!!{wanted}` cannot stand before quoted text"))
+            }
             Some(Some(wanted)) => plain(self.flavor).and_then(|value| {
                 let fits = matches!(
                     (wanted, &value),

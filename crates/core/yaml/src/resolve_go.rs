@@ -4,26 +4,41 @@ use serde_json::{Number, Value};
 
 /// Resolves an untagged plain scalar; `Err` where Go's step to JSON refuses the value.
 pub(crate) fn plain(text: &str) -> Result<Value, String> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => {
-            return Ok(Value::Bool(true));
-        }
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => {
-            return Ok(Value::Bool(false));
-        }
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
-        | "-.inf" | "-.Inf" | "-.INF" => {
-            return Err(format!("`{text}` has no place in JSON"));
-        }
-        _ => {}
+    Ok(special(text)?.unwrap_or_else(|| Value::String(text.to_owned())))
+}
+
+/// As [`plain`]; `None` for what is text.
+pub(crate) fn special(text: &str) -> Result<Option<Value>, String> {
+    if text.len() <= LONGEST_WORD
+        && let Some(word) = word(text)?
+    {
+        return Ok(Some(word));
     }
     let hint = text
         .bytes()
         .next()
         .is_some_and(|it| it.is_ascii_digit() || b"+-.".contains(&it));
-    let number = if hint { number(text) } else { None };
-    Ok(number.unwrap_or_else(|| Value::String(text.to_owned())))
+    Ok(if hint { number(text) } else { None })
+}
+
+/// No word that means something else than itself is longer.
+const LONGEST_WORD: usize = 5;
+
+fn word(text: &str) -> Result<Option<Value>, String> {
+    Ok(Some(match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => {
+            Value::Bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "false" | "False" | "FALSE" => {
+            Value::Bool(false)
+        }
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF"
+        | "-.inf" | "-.Inf" | "-.INF" => {
+            return Err(format!("`{text}` has no place in JSON"));
+        }
+        _ => return Ok(None),
+    }))
 }
 
 fn number(text: &str) -> Option<Value> {

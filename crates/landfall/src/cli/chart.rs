@@ -1,5 +1,8 @@
 //! `landfall chart`
 
+mod dependency;
+mod repository;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -15,7 +18,8 @@ use super::exit;
 /// Check, pack, send and fetch Helm charts
 ///
 /// Charts go to OCI registries, Landfall's own among them, in the form that
-/// helm reads. Credentials are those that `docker login` keeps.
+/// helm reads. Credentials are those that `docker login` keeps. Chart
+/// repositories (an index.yaml behind HTTP) are read as well.
 #[derive(clap::Args, Debug)]
 pub struct ChartArgs {
     #[command(subcommand)]
@@ -28,6 +32,24 @@ enum Command {
     Package(PackageArgs),
     Push(PushArgs),
     Pull(PullArgs),
+    #[command(subcommand)]
+    Dependency(Dependency),
+}
+
+/// Bring the charts that a chart needs into its charts/
+#[derive(clap::Subcommand, Debug)]
+enum Dependency {
+    /// The versions in Chart.lock; without a lock as `update` does
+    Build(DependencyArgs),
+    /// The newest versions that Chart.yaml allows, which are locked then
+    Update(DependencyArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct DependencyArgs {
+    /// The folder of the chart
+    #[arg(value_name = "CHART", default_value = ".")]
+    chart: PathBuf,
 }
 
 /// Look charts over: what is missing, misspelt or does not render
@@ -93,17 +115,24 @@ struct PushArgs {
     versions: Versions,
 }
 
-/// Fetch a chart from a registry
+/// Fetch a chart from a registry or a repository
 #[derive(clap::Args, Debug)]
-#[command(disable_version_flag = true, after_help = "Example:\n  landfall chart pull oci://registry.example/charts/web --version 1.4.0 --untar")]
+#[command(
+    disable_version_flag = true,
+    after_help = "Examples:\n  landfall chart pull oci://registry.example/charts/web --version 1.4.0 --untar\n  landfall chart pull web --repo https://charts.example --version '^1.4'"
+)]
 struct PullArgs {
-    /// `oci://host/path/name`
+    /// `oci://host/path/name`, or with --repo the name
     #[arg(value_name = "CHART")]
     source: String,
 
-    /// The version; the newest without
+    /// The version, of a repository also a range; the newest without
     #[arg(long, value_name = "V")]
     version: Option<String>,
+
+    /// The address of a chart repository
+    #[arg(long, value_name = "URL")]
+    repo: Option<String>,
 
     /// Where it goes
     #[arg(long, short, value_name = "DIR", default_value = ".")]
@@ -120,7 +149,14 @@ pub async fn chart(args: ChartArgs) -> anyhow::Result<ExitCode> {
         Command::Package(args) => package(&args),
         Command::Push(args) => push(&args).await,
         Command::Pull(args) => pull(&args).await,
+        Command::Dependency(Dependency::Build(args)) => fill(&args, dependency::Versions::Locked).await,
+        Command::Dependency(Dependency::Update(args)) => fill(&args, dependency::Versions::Resolved).await,
     }
+}
+
+async fn fill(args: &DependencyArgs, versions: dependency::Versions) -> anyhow::Result<ExitCode> {
+    dependency::fill(&args.chart, versions).await?;
+    Ok(ExitCode::from(exit::OK))
 }
 
 fn lint(args: &LintArgs) -> anyhow::Result<ExitCode> {
@@ -168,7 +204,7 @@ fn packed(path: &Path, versions: &Versions) -> anyhow::Result<(Chart, Vec<u8>)> 
         chart.metadata.dependencies.iter().map(|it| it.name.as_str()).filter(|it| !there(it)).collect()
     };
     if !missing.is_empty() {
-        bail!("`{}` lacks the charts {} in charts/; `landfall chart pull … --untar` fetches one", path.display(), missing.join(", "));
+        bail!("`{}` lacks the charts {} in charts/; `landfall chart dependency build` fetches them", path.display(), missing.join(", "));
     }
     if let Some(version) = &versions.version {
         chart.metadata.version.clone_from(version);
@@ -200,19 +236,30 @@ async fn push(args: &PushArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn pull(args: &PullArgs) -> anyhow::Result<ExitCode> {
-    let fetched = tools::pull_chart(&args.source, args.version.as_deref(), &keychain()?).await.map_err(|error| anyhow!(error))?;
-    let chart = Chart::load_archive(&fetched.archive, Compat::default()).with_context(|| format!("`{}` is no chart", fetched.name))?;
+    let (name, archive, digest) = match &args.repo {
+        Some(repository) => {
+            let found = repository::receive(repository, &args.source, args.version.as_deref().unwrap_or_default()).await?;
+            let digest = names::Digest::of(&found.archive);
+            (format!("{}:{}", args.source, found.version), found.archive, digest)
+        }
+        None => {
+            let fetched = tools::pull_chart(&args.source, args.version.as_deref(), &keychain()?).await;
+            let fetched = fetched.map_err(|error| anyhow!(error))?;
+            (fetched.name, fetched.archive, fetched.digest)
+        }
+    };
+    let chart = Chart::load_archive(&archive, Compat::default()).with_context(|| format!("`{name}` is no chart"))?;
     let path = if args.untar {
         tools::unpack_chart(&chart, &args.destination).map_err(|error| anyhow!(error))?;
         args.destination.join(chart.name())
     } else {
         let path = args.destination.join(chart.archive_name());
-        let written = std::fs::create_dir_all(&args.destination).and_then(|()| std::fs::write(&path, &fetched.archive));
+        let written = std::fs::create_dir_all(&args.destination).and_then(|()| std::fs::write(&path, &archive));
         written.with_context(|| format!("`{}` cannot be written", path.display()))?;
         path
     };
     println!("{}", path.display());
-    eprintln!("pulled {}@{}", fetched.name, fetched.digest);
+    eprintln!("pulled {name}@{digest}");
     Ok(ExitCode::from(exit::OK))
 }
 

@@ -105,6 +105,12 @@ impl Context {
 
 /// Runs the command that the arguments name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // All commands together take longer to describe than a chart to render.
+    if let Some(args) = render::alone(&arguments) {
+        pipe::end_with_reader();
+        return render::render(&args).unwrap_or_else(|error| exit::report(&error));
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -163,7 +169,8 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<ExitCode> {
         Command::App(args) => app::app(args, context).await,
         Command::Agent(args) => agent::agent(args, context).await,
         Command::Diff(args) => app::diff(args, context).await,
-        Command::Render(args) => render::render(args).await,
+        Command::Render(args) if render::compares(&args) => render::compare(args).await,
+        Command::Render(args) => render::render(&args),
         Command::Chart(args) => chart::chart(args).await,
     }
 }

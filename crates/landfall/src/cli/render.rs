@@ -2,14 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
+    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
-use render::{Compat, Difference, Format, Rendered, Request};
-use serde_json::json;
+use clap::{Args as _, FromArgMatches as _, ValueEnum};
+use render::{Compat, Difference, Format, Rendered, Request, Wanted};
+use serde_json::{Value, json};
 use tools::Disk;
 
 use super::exit;
@@ -21,12 +23,12 @@ use super::exit;
 /// nothing outside the repository (or the folder) is read.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  landfall render deploy/chart --release shop -f prod.yaml --set image.tag=2\n  landfall render deploy/overlays/prod --diff main\n\nWith --diff it exits with 1 when something differs."
+    after_help = "Examples:\n  landfall render deploy/chart --release shop -f prod.yaml --set image.tag=2\n  landfall render deploy/overlays/*\n  landfall render deploy/overlays/prod --diff main\n\nWith --diff it exits with 1 when something differs."
 )]
 pub struct RenderArgs {
-    /// A folder, a chart archive or a file
+    /// Folders, chart archives or files; several are printed one after the other
     #[arg(value_name = "PATH", default_value = ".")]
-    path: PathBuf,
+    paths: Vec<PathBuf>,
 
     /// The name of the release, for charts
     #[arg(long, value_name = "NAME", default_value = "release-name")]
@@ -87,7 +89,7 @@ pub struct RenderArgs {
     #[arg(long, value_name = "REF")]
     diff: Option<String>,
 
-    /// How it is printed
+    /// How it is printed; as JSON several paths take a line each
     #[arg(long, short, value_enum, default_value = "yaml")]
     output: Form,
 }
@@ -98,33 +100,82 @@ enum Form {
     Json,
 }
 
-pub async fn render(args: RenderArgs) -> anyhow::Result<ExitCode> {
-    let path = args.path.canonicalize().with_context(|| format!("`{}` cannot be read", args.path.display()))?;
-    let (files, inside) = Disk::around(&path);
-    let root = files.root().to_owned();
-    let request = request(&args, inside)?;
-    let now = match ::render::render(&files, &request) {
-        Ok(rendered) => rendered,
-        Err(error) => {
-            tell(&error);
-            return Ok(ExitCode::from(exit::FAILED));
-        }
-    };
-    for warning in &now.warnings {
-        eprintln!("warning: {warning}");
+/// What was rendered, and from where.
+struct Done {
+    request: Request,
+    root: PathBuf,
+    rendered: Rendered,
+}
+
+/// The arguments of a `landfall render` that reads files and nothing else: it needs no other command
+/// and no threads. Where something is wrong or asked for, the whole command line says it.
+pub fn alone(arguments: &[OsString]) -> Option<RenderArgs> {
+    let [_, name, rest @ ..] = arguments else { return None };
+    if name != "render" {
+        return None;
     }
-    let Some(reference) = &args.diff else {
-        print(&now, args.output)?;
-        return Ok(ExitCode::from(exit::OK));
+    let command = RenderArgs::augment_args(clap::Command::new("render").no_binary_name(true));
+    let matches = command.try_get_matches_from(rest).ok()?;
+    RenderArgs::from_arg_matches(&matches).ok().filter(|args| !compares(args))
+}
+
+/// Prints what every path comes to; one that fails does not keep the others from it.
+pub fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
+    let mut printer = Printer { form: args.output, several: args.paths.len() > 1, printed: 0, out: std::io::stdout().lock() };
+    let mut failed = 0;
+    for path in &args.paths {
+        match one(args, path)? {
+            Some(done) => printer.print(path, &done.rendered)?,
+            None => failed += 1,
+        }
+    }
+    printer.finish()?;
+    if printer.several && failed > 0 {
+        eprintln!("{failed} of {} failed", args.paths.len());
+    }
+    Ok(ExitCode::from(if failed == 0 { exit::OK } else { exit::FAILED }))
+}
+
+/// Whether it takes more than reading files, namely Git.
+pub fn compares(args: &RenderArgs) -> bool {
+    args.diff.is_some()
+}
+
+/// Shows what differs from a commit.
+pub async fn compare(args: RenderArgs) -> anyhow::Result<ExitCode> {
+    let (Some(reference), [path]) = (&args.diff, &args.paths[..]) else {
+        bail!("`--diff` compares one path, found {}", args.paths.len());
     };
-    let before = before(&root, reference, &request).await?;
-    let differences = ::render::diff(&before, &now.objects);
+    let Some(now) = one(&args, path)? else { return Ok(ExitCode::from(exit::FAILED)) };
+    let before = before(&now.root, reference, &now.request).await?;
+    let differences = ::render::diff(&before, &now.rendered.objects);
     show(&differences, args.output)?;
     Ok(ExitCode::from(if differences.is_empty() { exit::OK } else { exit::FAILED }))
 }
 
+/// What one path comes to; nothing when it failed, which is told then.
+fn one(args: &RenderArgs, path: &Path) -> anyhow::Result<Option<Done>> {
+    let real = path.canonicalize().with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let (files, inside) = Disk::around(&real);
+    let root = files.root().to_owned();
+    let request = request(args, inside)?;
+    match ::render::render(&files, &request) {
+        Ok(rendered) => {
+            rendered.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            Ok(Some(Done { request, root, rendered }))
+        }
+        Err(error) => {
+            tell(&error);
+            Ok(None)
+        }
+    }
+}
+
 fn request(args: &RenderArgs, path: String) -> anyhow::Result<Request> {
     let mut request = Request::of(path, chance()?);
+    if args.output == Form::Yaml && args.diff.is_none() {
+        request.wanted = Wanted::Text;
+    }
     let chart = &mut request.chart;
     chart.release.clone_from(&args.release);
     chart.namespace.clone_from(&args.namespace);
@@ -172,24 +223,51 @@ fn tell(error: &::render::RenderError) {
     }
 }
 
-fn print(rendered: &Rendered, form: Form) -> anyhow::Result<()> {
-    match form {
-        Form::Yaml => print!("{}", rendered.text),
-        Form::Json => {
-            let format = match rendered.format {
-                Format::Chart => "chart",
-                Format::Kustomization => "kustomization",
-                Format::Plain => "plain",
-            };
-            let items: Vec<_> = rendered.objects.iter().map(|it| json!({"source": it.source, "object": it.value})).collect();
-            let told = json!({
-                "apiVersion": "landfall/v1", "format": format, "digest": rendered.digest(), "items": items,
-                "notes": rendered.notes, "warnings": rendered.warnings,
-            });
-            println!("{}", serde_json::to_string_pretty(&told)?);
-        }
+/// Writes one render after the other, so that no two have to be in memory.
+struct Printer<'a> {
+    form: Form,
+    several: bool,
+    printed: usize,
+    out: std::io::StdoutLock<'a>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, path: &Path, rendered: &Rendered) -> anyhow::Result<()> {
+        let text = match (self.form, self.several) {
+            (Form::Yaml, _) => {
+                let parted = self.printed == 0 || rendered.text.is_empty() || rendered.text.starts_with("---");
+                let separator: &[u8] = if parted { b"" } else { b"---\n" };
+                self.out.write_all(separator)?;
+                self.printed += usize::from(!rendered.text.is_empty());
+                return Ok(self.out.write_all(rendered.text.as_bytes())?);
+            }
+            (Form::Json, false) => serde_json::to_string_pretty(&told(rendered))?,
+            (Form::Json, true) => {
+                let mut item = told(rendered);
+                item["path"] = json!(path.display().to_string());
+                serde_json::to_string(&item)?
+            }
+        };
+        self.printed += 1;
+        Ok(writeln!(self.out, "{text}")?)
     }
-    Ok(())
+
+    fn finish(&mut self) -> anyhow::Result<()> {
+        Ok(self.out.flush()?)
+    }
+}
+
+fn told(rendered: &Rendered) -> Value {
+    let format = match rendered.format {
+        Format::Chart => "chart",
+        Format::Kustomization => "kustomization",
+        Format::Plain => "plain",
+    };
+    let items: Vec<_> = rendered.objects.iter().map(|it| json!({"source": it.source, "object": it.value})).collect();
+    json!({
+        "apiVersion": "landfall/v1", "format": format, "digest": rendered.digest(), "items": items,
+        "notes": rendered.notes, "warnings": rendered.warnings,
+    })
 }
 
 /// The objects of the same path at a commit; none when it was not there.

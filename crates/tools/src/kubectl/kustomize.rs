@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use render::{Chance, Format, Request};
+use render::{Chance, Format, Request, Wanted};
 
 use super::Command;
 use crate::{
@@ -74,6 +74,7 @@ fn chance() -> Chance {
 }
 
 fn build(folder: &str, mut request: Request, console: &Console) -> Result<String, Failure> {
+    request.wanted = Wanted::Text;
     if folder.contains("://") || folder.starts_with("git@") {
         return Err(Failure::new(format!("error: `{folder}` is not fetched: check it out first")));
     }

@@ -6,7 +6,7 @@ use crate::{
     format::Printer,
     function::Builtin,
     gotype::Kind,
-    node::{Action, ArgKind, Branch, BranchKind, List, Node, NodeRef, TemplateCall},
+    node::{Action, ArgKind, Branch, BranchKind, List, Node, NodeRef, Pipe, TemplateCall},
     value::Value,
 };
 
@@ -176,6 +176,13 @@ impl<'t> Runner<'t, '_> {
             return self.printf(dot, function, last, piped);
         }
         let operand = self.eval_pipeline(dot, &action.pipe)?;
+        if let Value::Object(object) = &operand.value
+            && let Some(text) = object.pointer_display()
+            && !ends_in_call(&action.pipe)
+        {
+            self.out.extend_from_slice(text.as_bytes());
+            return self.take_output(text.len());
+        }
         self.print(action, &operand.value)
     }
 
@@ -207,6 +214,16 @@ impl<'t> Runner<'t, '_> {
         }
         let written = self.out.len() - before;
         self.take_output(written)
+    }
+}
+
+/// Whether what a pipeline gives is the answer of a function.
+fn ends_in_call(pipe: &Pipe) -> bool {
+    let last = pipe.commands.last().and_then(|it| it.args.first());
+    match last.map(|it| &it.kind) {
+        Some(ArgKind::Identifier(..)) => true,
+        Some(ArgKind::Pipe(inner)) => ends_in_call(inner),
+        _ => false,
     }
 }
 

@@ -178,7 +178,7 @@ impl<'t> Parser<'t, '_> {
         let token = self.next_non_space();
         let kind = match token.kind {
             TokenKind::Identifier => match self.functions.slot(token.text) {
-                Some(slot) => ArgKind::Identifier(token.text.into(), slot),
+                Some((slot, name)) => ArgKind::Identifier(name, slot),
                 None => {
                     return self.fail(format!(
                         "function {} not defined",

@@ -8,7 +8,7 @@ mod objects;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use gotemplate::{
-    Budget, Dialect, Entries, Error, Functions, Limits, Map, MissingKey, Options, Place,
+    ANY_MAP, Budget, Dialect, Entries, Error, Functions, Limits, Map, MissingKey, Options, Place,
     TemplateSet, Text, Value,
 };
 use sprig::{Edition, Source};
@@ -48,6 +48,8 @@ pub(crate) struct EngineError {
     pub values: Value,
     /// Whether a limit of Landfall's stopped it.
     pub limit: bool,
+    /// What may be meant.
+    pub hint: Option<String>,
 }
 
 /// What the engine made.
@@ -131,7 +133,7 @@ impl Collector {
         let own = match parent {
             None => Value::Map(Rc::clone(values)),
             Some((_, above)) => match above.get(chart.name()) {
-                Some(Value::Map(section)) => Value::Map(section),
+                Some(Value::Map(section)) => Value::Map(section.converted(ty)),
                 _ => Value::typed_map(ty, Entries::new()),
             },
         };
@@ -143,7 +145,7 @@ impl Collector {
         for child in &chart.dependencies {
             let child = child.borrow();
             let below = self.collect(&child, Some((&path, &own_map)), &own_map, jobs);
-            subcharts.insert(Text::from(child.name()), Value::Map(below));
+            subcharts.insert(Text::from(child.name()), Value::Map(below.converted(ANY_MAP)));
         }
         let entry = |key, value| (Text::from_static(key), value);
         let dot = Entries::from([
@@ -192,6 +194,7 @@ fn parse_all(jobs: &[Job], functions: &Functions) -> Result<TemplateSet, EngineE
             reason: error.message.clone(),
             values: Value::Nil,
             limit: false,
+            hint: crate::explain::nearest_function(&error.message, functions),
         })?;
         set.add(parsed.iter().cloned());
     }
@@ -240,6 +243,7 @@ fn failure(error: &Error, job: &Job, compat: Compat) -> EngineError {
         reason: error::reason(error),
         values: job.data.get("Values").unwrap_or_default(),
         limit: error.is_limit(),
+        hint: None,
     }
 }
 

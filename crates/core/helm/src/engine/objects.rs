@@ -7,10 +7,13 @@ use gotemplate::{
     Signature, Text, Type, Value,
 };
 
+use serde_json::Value as Plain;
+
 use crate::{
     Compat,
     capabilities::{HelmVersion, KubeVersion},
     metadata::{Dependency, Maintainer, Metadata},
+    values::tree::from_plain,
 };
 
 /// `common.Values`: the type of `.`, `.Values` and `.Template`.
@@ -112,7 +115,7 @@ impl Object for KubeVersionObject {
         fields
     }
 
-    fn display(&self) -> Option<Text> {
+    fn pointer_display(&self) -> Option<Text> {
         Some(self.version.normalized.as_str().into())
     }
 
@@ -138,12 +141,13 @@ impl Object for KubeVersionObject {
         &METHODS
     }
 
-    fn json(&self) -> Option<Value> {
-        Some(Value::map(Entries::from([
-            (Text::from_static("Version"), self.version.version.as_str().into()),
-            (Text::from_static("Major"), self.version.major.as_str().into()),
-            (Text::from_static("Minor"), self.version.minor.as_str().into()),
-        ])))
+    fn json_fields(&self) -> Option<Vec<(Text, Value)>> {
+        let field = |name, text: &str| (Text::from_static(name), Value::from(text));
+        Some(vec![
+            field("Version", &self.version.version),
+            field("Major", &self.version.major),
+            field("Minor", &self.version.minor),
+        ])
     }
 }
 
@@ -167,20 +171,18 @@ impl Object for HelmVersionObject {
         fields
     }
 
-    fn json(&self) -> Option<Value> {
-        let mut entries = Entries::from([
-            (Text::from_static("version"), Value::text(self.0.version)),
-            (Text::from_static("git_commit"), Value::text(self.0.git_commit)),
-            (Text::from_static("git_tree_state"), Value::text(self.0.git_tree_state)),
-            (Text::from_static("go_version"), Value::text(self.0.go_version)),
-        ]);
+    fn json_fields(&self) -> Option<Vec<(Text, Value)>> {
+        let field = |name, text| (Text::from_static(name), Value::text(text));
+        let mut fields = vec![
+            field("version", self.0.version),
+            field("git_commit", self.0.git_commit),
+            field("git_tree_state", self.0.git_tree_state),
+            field("go_version", self.0.go_version),
+        ];
         if !self.0.kube_client_version.is_empty() {
-            entries.insert(
-                Text::from_static("kube_client_version"),
-                Value::text(self.0.kube_client_version),
-            );
+            fields.push(field("kube_client_version", self.0.kube_client_version));
         }
-        Some(Value::map(entries))
+        Some(fields)
     }
 }
 
@@ -235,17 +237,17 @@ fn metadata_fields(it: &Metadata) -> Vec<(&'static str, Value)> {
         if all.is_empty() { Value::zero(ty) } else { Value::typed_list(ty, all) }
     };
     let maintainers = it.maintainers.iter().map(|it| {
-        Value::object(Record {
+        Value::object(Pointee {
             type_name: "*chart.Maintainer",
-            kind: Kind::Pointer,
             fields: maintainer_fields(it),
+            json: json_value(&Plain::from(it)),
         })
     });
     let dependencies = it.dependencies.iter().map(|it| {
         Value::object(Pointee {
             type_name: "*chart.Dependency",
             fields: dependency_fields(it),
-            json: crate::values::tree::from_plain(&serde_json::Value::from(it)),
+            json: json_value(&Plain::from(it)),
         })
     });
     vec![
@@ -295,10 +297,10 @@ fn maintainer_fields(it: &Maintainer) -> Vec<(&'static str, Value)> {
 
 fn dependency_fields(it: &Dependency) -> Vec<(&'static str, Value)> {
     let imports = it.import_values.iter().map(|import| {
-        let serde_json::Value::Object(parts) = import else {
-            return crate::values::tree::from_plain(import);
+        let Plain::Object(parts) = import else {
+            return from_plain(import);
         };
-        let text = |value: &serde_json::Value| Value::from(value.as_str().unwrap_or_default());
+        let text = |value: &Plain| Value::from(value.as_str().unwrap_or_default());
         let entries = parts.iter().map(|(key, value)| (Text::from(key.as_str()), text(value)));
         Value::typed_map(STRING_MAP, entries.collect())
     });
@@ -374,10 +376,43 @@ impl Object for ChartObject {
     }
 
     fn json(&self) -> Option<Value> {
-        let mut plain = serde_json::Value::from(&*self.metadata);
+        let mut plain = Plain::from(&*self.metadata);
         if let Some(entries) = plain.as_object_mut() {
             entries.insert("IsRoot".to_owned(), self.is_root.into());
         }
-        Some(crate::values::tree::from_plain(&plain))
+        Some(json_value(&plain))
+    }
+}
+
+/// A struct as its JSON: names in the order of the fields.
+struct JsonFields(Vec<(Text, Value)>);
+
+impl Object for JsonFields {
+    fn type_name(&self) -> &'static str {
+        "struct"
+    }
+
+    fn json_fields(&self) -> Option<Vec<(Text, Value)>> {
+        Some(self.0.clone())
+    }
+}
+
+/// JSON of structs as a value; what Go keeps in maps is sorted.
+fn json_value(plain: &Plain) -> Value {
+    match plain {
+        Plain::Object(entries) => Value::object(JsonFields(
+            entries
+                .iter()
+                .map(|(key, value)| {
+                    let value = match key.as_str() {
+                        "annotations" | "import-values" => from_plain(value),
+                        _ => json_value(value),
+                    };
+                    (Text::from(key.as_str()), value)
+                })
+                .collect(),
+        )),
+        Plain::Array(items) => Value::list(items.iter().map(json_value).collect()),
+        other => from_plain(other),
     }
 }

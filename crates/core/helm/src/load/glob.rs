@@ -2,6 +2,9 @@
 
 /// Whether the whole of `path` matches, by the rules of Go's `filepath.Match`.
 pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
+    if !pattern.contains(['*', '?', '[', '\\']) {
+        return pattern == path;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let path: Vec<char> = path.chars().collect();
     matches_from(&pattern, &path, Star::StopsAtSlash)

@@ -148,19 +148,19 @@ pub(crate) fn merge_maps(base: &mut Map<String, Value>, over: Map<String, Value>
 }
 
 /// Makes every number a float, as Go's JSON decoder does.
-pub(crate) fn numbers_to_float(value: Value) -> Value {
+pub(crate) fn numbers_to_float(mut value: Value) -> Value {
+    make_floats(&mut value);
+    value
+}
+
+fn make_floats(value: &mut Value) {
     match value {
-        Value::Number(number) => number
-            .as_f64()
-            .and_then(Number::from_f64)
-            .map_or(Value::Null, Value::Number),
-        Value::Array(items) => items.into_iter().map(numbers_to_float).collect(),
-        Value::Object(entries) => Value::Object(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key, numbers_to_float(value)))
-                .collect(),
-        ),
-        other => other,
+        Value::Number(number) => {
+            let float = number.as_f64().and_then(Number::from_f64);
+            *value = float.map_or(Value::Null, Value::Number);
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_floats),
+        Value::Object(entries) => entries.values_mut().for_each(make_floats),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }

@@ -51,6 +51,23 @@ fn a_broken_manifest_shows_the_rendered_lines_and_the_template_line() {
 }
 
 #[test]
+fn a_function_that_is_not_there_has_a_neighbour() {
+    let error = fail("-- values.yaml --\na: 1\n-- templates/a.yaml --\nx: {{ .Values.a | toYml }}\n");
+    assert_eq!(error.kind, RenderErrorKind::Parse);
+    assert_eq!(error.explanation.hints, ["did you mean `toYaml`?"]);
+    assert_eq!(error.explanation.values, []);
+}
+
+#[test]
+fn templates_that_include_each_other_are_named() {
+    let error = fail(
+        "-- templates/_h.tpl --\n{{ define \"x\" }}{{ include \"y\" . }}{{ end }}{{ define \"y\" }}{{ include \"x\" . }}{{ end }}\n-- templates/a.yaml --\na: {{ include \"x\" . }}\n",
+    );
+    let expected = ["these templates include each other: x → y → x", "these templates include each other: y → x → y"];
+    assert!(matches!(&error.explanation.hints[..], [hint] if expected.contains(&hint.as_str())), "{:?}", error.explanation.hints);
+}
+
+#[test]
 fn a_schema_names_the_value() {
     let error = fail(
         "-- values.yaml --\nreplicas: two\n-- values.schema.json --\n{\"properties\": {\"replicas\": {\"type\": \"integer\"}}}\n",

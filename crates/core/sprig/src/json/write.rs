@@ -93,6 +93,12 @@ impl Writer {
         if let Some(value) = object.json() {
             return self.value(&value);
         }
+        if let Some(fields) = object.json_fields() {
+            return self.collection(['{', '}'], fields.iter(), |writer, (name, value)| {
+                writer.key(name);
+                writer.value(value)
+            });
+        }
         if !matches!(object.kind(), Kind::Struct | Kind::Pointer) {
             return self.value(&object.underlying().unwrap_or_default());
         }

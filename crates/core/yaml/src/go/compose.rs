@@ -1,66 +1,91 @@
-//! Puts the events of the first document together to a graph: nodes in a row, children by number.
+//! Puts the events of the first document together to a graph: nodes in a row, which name each other
+//! by their places.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     error::GoError,
     parser::{Event, Parser},
 };
 
-/// A document; nodes name each other by their place in `nodes`.
+/// A document; the root comes first.
 #[derive(Debug, Default)]
-pub(super) struct Document {
-    pub nodes: Vec<Node>,
-    pub root: usize,
+pub(super) struct Document<'a> {
+    pub nodes: Vec<Node<'a>>,
+    pub aliases: bool,
+}
+
+/// The place of the root, which is nobody's child: as a child or sibling it stands for none.
+pub(super) const ROOT: usize = 0;
+
+#[derive(Debug)]
+pub(super) struct Node<'a> {
+    pub content: Content<'a>,
+    /// The next child of its parent.
+    pub next: usize,
 }
 
 #[derive(Debug)]
-pub(super) enum Node {
+pub(super) enum Content<'a> {
     Scalar {
-        text: String,
-        tag: String,
+        text: Cow<'a, str>,
+        /// Empty for none.
+        tag: Box<str>,
         implicit: bool,
     },
-    Sequence(Vec<usize>),
+    Sequence(Children),
     /// Keys and values in turn.
-    Mapping(Vec<usize>),
+    Mapping(Children),
     Alias {
-        name: String,
+        name: &'a str,
         target: usize,
     },
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Children {
+    pub first: usize,
+    pub count: usize,
+}
+
+/// A collection that is still open, and its last child.
+struct Open {
+    at: usize,
+    last: usize,
+}
+
 /// The first document; `None` for a text without one.
-pub(super) fn compose(text: &str) -> Result<Option<Document>, GoError> {
+pub(super) fn compose(text: &str) -> Result<Option<Document<'_>>, GoError> {
     // The original reads a line break where there is nothing.
     let mut parser = Parser::new(if text.is_empty() { "\n" } else { text });
     if parser.next()? == Event::StreamEnd {
         return Ok(None);
     }
     let mut document = Document::default();
-    let mut anchors: HashMap<String, usize> = HashMap::new();
-    let mut open: Vec<usize> = Vec::new();
+    let mut anchors: HashMap<&str, usize> = HashMap::new();
+    let mut open: Vec<Open> = Vec::new();
     loop {
         let at = document.nodes.len();
-        let (node, anchor, opens) = match parser.next()? {
+        let (content, anchor) = match parser.next()? {
             Event::Scalar(scalar) => {
-                let node = Node::Scalar {
+                let content = Content::Scalar {
                     text: scalar.text,
-                    tag: scalar.properties.tag,
+                    tag: scalar.properties.tag.into_boxed_str(),
                     implicit: scalar.implicit,
                 };
-                (node, scalar.properties.anchor, false)
+                (content, scalar.properties.anchor)
             }
             Event::Alias(name) => {
-                let Some(target) = anchors.get(&name).copied() else {
+                let Some(target) = anchors.get(name).copied() else {
                     return Err(GoError::yaml(format_args!(
                         "unknown anchor '{name}' referenced"
                     )));
                 };
-                (Node::Alias { name, target }, None, false)
+                document.aliases = true;
+                (Content::Alias { name, target }, None)
             }
-            Event::SequenceStart(it) => (Node::Sequence(Vec::new()), it.anchor, true),
-            Event::MappingStart(it) => (Node::Mapping(Vec::new()), it.anchor, true),
+            Event::SequenceStart(it) => (Content::Sequence(Children::default()), it.anchor),
+            Event::MappingStart(it) => (Content::Mapping(Children::default()), it.anchor),
             Event::SequenceEnd | Event::MappingEnd => {
                 open.pop();
                 if open.is_empty() {
@@ -70,17 +95,17 @@ pub(super) fn compose(text: &str) -> Result<Option<Document>, GoError> {
             }
             Event::DocumentStart | Event::DocumentEnd | Event::StreamEnd => break,
         };
-        document.nodes.push(node);
+        let opens = matches!(content, Content::Sequence(_) | Content::Mapping(_));
+        let next = ROOT;
+        document.nodes.push(Node { content, next });
         if let Some(name) = anchor {
             anchors.insert(name, at);
         }
-        if let Some(Node::Sequence(children) | Node::Mapping(children)) =
-            open.last().and_then(|it| document.nodes.get_mut(*it))
-        {
-            children.push(at);
+        if let Some(parent) = open.last_mut() {
+            document.add(parent, at);
         }
         if opens {
-            open.push(at);
+            open.push(Open { at, last: ROOT });
         } else if open.is_empty() {
             break;
         }
@@ -88,4 +113,21 @@ pub(super) fn compose(text: &str) -> Result<Option<Document>, GoError> {
     // What follows the root must be the end of the document.
     parser.next()?;
     Ok(Some(document))
+}
+
+impl Document<'_> {
+    fn add(&mut self, parent: &mut Open, at: usize) {
+        if parent.last != ROOT {
+            self.nodes[parent.last].next = at;
+        }
+        if let Content::Sequence(children) | Content::Mapping(children) =
+            &mut self.nodes[parent.at].content
+        {
+            if children.count == 0 {
+                children.first = at;
+            }
+            children.count += 1;
+        }
+        parent.last = at;
+    }
 }

@@ -5,13 +5,13 @@
     reason = "of many kinds each place knows a few"
 )]
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde_json::Value;
 
 use super::{
     Build,
-    compose::{Document, Node},
+    compose::{Children, Content, Document, ROOT},
     error::{GoError, Stage, Unfit},
 };
 use crate::{emit, resolve_go};
@@ -21,31 +21,85 @@ const BINARY: &str = "tag:yaml.org,2002:binary";
 const MERGE: &str = "tag:yaml.org,2002:merge";
 
 pub(super) fn decode<B: Build>(
-    document: Option<&Document>,
+    document: Option<Document<'_>>,
     build: &B,
 ) -> Result<B::Value, GoError> {
     let Some(document) = document else {
         return Ok(build.null());
     };
-    let mut decoder = Decoder {
-        document,
-        build,
-        inside: vec![false; document.nodes.len()],
-        decoded: 0,
-        aliased: 0,
-        alias_depth: 0,
-    };
-    decoder
-        .value(document.root)?
-        .map_err(|it| GoError::json(&it))
+    let (value, unfit) = Decoder::new(document).value(ROOT, build)?;
+    settled(value, unfit)
 }
 
-/// A value, or why JSON has no place for it: wrong YAML further on is the worse problem.
-type Made<V> = Result<V, Unfit>;
+/// As [`decode`], but of the entries of a root mapping only those are made that are wanted: the
+/// others are looked at, and null.
+pub(super) fn decode_wanted<B: Build>(
+    document: Option<Document<'_>>,
+    build: &B,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<B::Value, GoError> {
+    let Some(document) = document else {
+        return Ok(build.null());
+    };
+    let mut decoder = Decoder::new(document);
+    let Content::Mapping(children) = *decoder.content(ROOT) else {
+        let (value, unfit) = decoder.value(ROOT, build)?;
+        return settled(value, unfit);
+    };
+    decoder.count()?;
+    let mut entries = Entries::default();
+    decoder.mapping(children, &mut entries, build, &|key| match wanted(key) {
+        true => Use::Made,
+        false => Use::Checked,
+    })?;
+    let unfit = entries.first_unfit();
+    settled(build.mapping(entries.list), unfit)
+}
 
-struct Decoder<'a, B: Build> {
-    document: &'a Document,
-    build: &'a B,
+fn settled<V>(value: V, unfit: Option<Box<Unfit>>) -> Result<V, GoError> {
+    match unfit {
+        None => Ok(value),
+        Some(unfit) => Err(GoError::json(&unfit)),
+    }
+}
+
+/// A value, and why JSON has no place for it: wrong YAML further on is the worse problem.
+type Made<V> = (V, Option<Box<Unfit>>);
+
+/// How often a node is made a value of: only aliases ask for one again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum UseOfNodes {
+    Once,
+    Often,
+}
+
+/// What happens to the value of an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Made,
+    /// Only looked at, in case something is wrong with it.
+    Checked,
+}
+
+/// Makes nothing.
+struct Nothing;
+
+impl Build for Nothing {
+    type Value = ();
+
+    fn null(&self) {}
+    fn boolean(&self, _: bool) {}
+    fn integer(&self, _: i64) {}
+    fn unsigned(&self, _: u64) {}
+    fn float(&self, _: f64) {}
+    fn text(&self, _: Cow<'_, str>) {}
+    fn sequence(&self, _: Vec<()>) {}
+    fn mapping(&self, _: Vec<(Cow<'_, str>, ())>) {}
+}
+
+struct Decoder<'a> {
+    document: Document<'a>,
+    use_of_nodes: UseOfNodes,
     /// Aliases that are being written out.
     inside: Vec<bool>,
     decoded: usize,
@@ -64,9 +118,41 @@ enum Resolved {
     Other(String),
 }
 
-impl<B: Build> Decoder<'_, B> {
-    fn node(&self, at: usize) -> &Node {
-        &self.document.nodes[at]
+impl<'a> Decoder<'a> {
+    fn new(document: Document<'a>) -> Self {
+        let aliases = document.aliases;
+        Self {
+            inside: vec![false; if aliases { document.nodes.len() } else { 0 }],
+            document,
+            use_of_nodes: if aliases { UseOfNodes::Often } else { UseOfNodes::Once },
+            decoded: 0,
+            aliased: 0,
+            alias_depth: 0,
+        }
+    }
+
+    fn content(&self, at: usize) -> &Content<'a> {
+        &self.document.nodes[at].content
+    }
+
+    /// The text of a scalar; taken out of the node where nobody asks for it again.
+    fn text(&mut self, at: usize) -> Cow<'a, str> {
+        match (&mut self.document.nodes[at].content, self.use_of_nodes) {
+            (Content::Scalar { text, .. }, UseOfNodes::Once) => std::mem::take(text),
+            (Content::Scalar { text, .. }, UseOfNodes::Often) => text.clone(),
+            _ => Cow::Borrowed(""),
+        }
+    }
+
+    /// The children of a collection.
+    fn children(&self, children: Children) -> impl DoubleEndedIterator<Item = usize> + use<> {
+        let mut all = Vec::with_capacity(children.count);
+        let mut next = children.first;
+        while next != ROOT {
+            all.push(next);
+            next = self.document.nodes[next].next;
+        }
+        all.into_iter()
     }
 
     /// Small texts blow up to huge ones by aliases of aliases; the original has this bound.
@@ -75,59 +161,74 @@ impl<B: Build> Decoder<'_, B> {
         if self.alias_depth > 0 {
             self.aliased += 1;
         }
+        if self.aliased <= 100 || self.decoded <= 1_000 {
+            return Ok(());
+        }
         #[expect(clippy::cast_precision_loss, reason = "counts are small")]
         let (decoded, aliased) = (self.decoded as f64, self.aliased as f64);
         let allowed = 0.99 - 0.89 * ((decoded - 400_000.0) / 3_600_000.0).clamp(0.0, 1.0);
-        if self.aliased > 100 && self.decoded > 1_000 && aliased / decoded > allowed {
+        if aliased / decoded > allowed {
             return Err(GoError::yaml("document contains excessive aliasing"));
         }
         Ok(())
     }
 
-    fn value(&mut self, at: usize) -> Result<Made<B::Value>, GoError> {
+    fn value<B: Build>(&mut self, at: usize, build: &B) -> Result<Made<B::Value>, GoError> {
         self.count()?;
-        match self.node(at) {
-            Node::Scalar {
+        match self.content(at) {
+            Content::Scalar {
                 text,
                 tag,
                 implicit,
             } => {
                 let resolved = resolve(text, tag, *implicit)?;
-                Ok(self.scalar(text, resolved))
+                if matches!(resolved, Resolved::Text) {
+                    return Ok((build.text(self.text(at)), None));
+                }
+                Ok(scalar(resolved, build))
             }
-            Node::Sequence(children) => {
-                let children: Vec<usize> = children.clone();
-                let items: Result<Vec<_>, _> =
-                    children.into_iter().map(|it| self.deeper(it)).collect();
-                Ok(all(items?).map(|it| self.build.sequence(it)))
+            Content::Sequence(children) => {
+                let mut items = Vec::with_capacity(children.count);
+                let mut unfit = None;
+                let mut child = children.first;
+                while child != ROOT {
+                    let next = self.document.nodes[child].next;
+                    let (item, problem) = self.deeper(child, build)?;
+                    items.push(item);
+                    if let Some(problem) = problem {
+                        prefer(&mut unfit, problem);
+                    }
+                    child = next;
+                }
+                Ok((build.sequence(items), unfit))
             }
-            Node::Mapping(_) => {
+            Content::Mapping(children) => {
+                let children = *children;
                 let mut entries = Entries::default();
-                self.mapping(at, &mut entries)?;
-                let named = entries
-                    .list
-                    .into_iter()
-                    .map(|(key, value)| value.map(|it| (key, it)));
-                let unfit = entries.unfit.map(Err);
-                Ok(all(unfit.into_iter().chain(named)).map(|it| self.build.mapping(it)))
+                self.mapping(children, &mut entries, build, &|_| Use::Made)?;
+                let unfit = entries.first_unfit();
+                Ok((build.mapping(entries.list), unfit))
             }
-            Node::Alias { target, .. } => {
+            Content::Alias { target, .. } => {
                 let target = *target;
                 self.enter(at)?;
-                let value = self.deeper(target)?;
+                let value = self.deeper(target, build)?;
                 self.leave(at);
                 Ok(value)
             }
         }
     }
 
-    fn deeper(&mut self, at: usize) -> Result<Made<B::Value>, GoError> {
-        stacker::maybe_grow(64 << 10, 1 << 20, || self.value(at))
+    fn deeper<B: Build>(&mut self, at: usize, build: &B) -> Result<Made<B::Value>, GoError> {
+        if let Content::Scalar { .. } = self.content(at) {
+            return self.value(at, build);
+        }
+        stacker::maybe_grow(64 << 10, 1 << 20, || self.value(at, build))
     }
 
     fn enter(&mut self, at: usize) -> Result<(), GoError> {
         if self.inside[at]
-            && let Node::Alias { name, .. } = self.node(at)
+            && let Content::Alias { name, .. } = self.content(at)
         {
             return Err(GoError::yaml(format_args!(
                 "anchor '{name}' value contains itself"
@@ -143,106 +244,116 @@ impl<B: Build> Decoder<'_, B> {
         self.alias_depth -= 1;
     }
 
-    fn scalar(&self, text: &str, resolved: Resolved) -> Made<B::Value> {
-        Ok(match resolved {
-            Resolved::Null => self.build.null(),
-            Resolved::Boolean(flag) => self.build.boolean(flag),
-            Resolved::Integer(number) => self.build.integer(number),
-            Resolved::Unsigned(number) => self.build.unsigned(number),
-            Resolved::Float(number) if number.is_finite() => self.build.float(number),
-            Resolved::Float(number) => {
-                let shown = match (number.is_nan(), number > 0.0) {
-                    (true, _) => "NaN",
-                    (false, true) => "+Inf",
-                    (false, false) => "-Inf",
-                };
-                let message = format!("json: unsupported value: {shown}");
-                return Err(Unfit {
-                    stage: Stage::Values,
-                    message,
-                });
-            }
-            Resolved::Text => self.build.text(text.to_owned()),
-            Resolved::Other(text) => self.build.text(text),
-        })
-    }
-
     /// Adds the entries of a mapping; later ones replace earlier ones, merged ones like any others.
-    fn mapping(&mut self, at: usize, entries: &mut Entries<B::Value>) -> Result<(), GoError> {
-        let Node::Mapping(children) = self.node(at) else {
-            return Ok(());
-        };
-        let children: Vec<usize> = children.clone();
-        for pair in children.chunks(2) {
-            let &[key, value] = pair else { continue };
+    fn mapping<B: Build>(
+        &mut self,
+        children: Children,
+        entries: &mut Entries<'a, B::Value>,
+        build: &B,
+        use_of: &dyn Fn(&str) -> Use,
+    ) -> Result<(), GoError> {
+        entries.list.reserve(children.count / 2);
+        let mut key = children.first;
+        while key != ROOT {
+            let value = self.document.nodes[key].next;
+            if value == ROOT {
+                break;
+            }
+            let next = self.document.nodes[value].next;
             if self.is_merge(key) {
-                self.merge(value, entries)?;
-                continue;
+                self.merge(value, entries, build, use_of)?;
+            } else {
+                let key = self.key(key, value)?;
+                let wanted = key.as_ref().map_or(Use::Made, |key| use_of(key));
+                let (value, unfit) = match wanted {
+                    Use::Made => self.deeper(value, build)?,
+                    Use::Checked => {
+                        let ((), unfit) = self.deeper(value, &Nothing)?;
+                        (build.null(), unfit)
+                    }
+                };
+                match key {
+                    Ok(key) => entries.set(key, value, unfit),
+                    Err(unfit) => entries.unfit_key = Some(unfit),
+                }
             }
-            let key = self.key(key, value)?;
-            let value = self.deeper(value)?;
-            match key {
-                Ok(key) => entries.set(key, value),
-                Err(unfit) => entries.unfit = Some(unfit),
-            }
+            key = next;
         }
         Ok(())
     }
 
     fn is_merge(&self, at: usize) -> bool {
-        match self.node(at) {
-            Node::Scalar {
+        match self.content(at) {
+            Content::Scalar {
                 text,
                 tag,
                 implicit,
-            } => text == "<<" && (*implicit || tag == MERGE),
+            } => text == "<<" && (*implicit || &**tag == MERGE),
             _ => false,
         }
     }
 
-    fn merge(&mut self, at: usize, entries: &mut Entries<B::Value>) -> Result<(), GoError> {
-        match self.node(at) {
-            Node::Sequence(children) => {
+    fn merge<B: Build>(
+        &mut self,
+        at: usize,
+        entries: &mut Entries<'a, B::Value>,
+        build: &B,
+        use_of: &dyn Fn(&str) -> Use,
+    ) -> Result<(), GoError> {
+        match *self.content(at) {
+            Content::Sequence(children) => {
                 // The first of them wins, so it comes last.
-                for child in children.clone().into_iter().rev() {
-                    self.merge_one(child, entries)?;
+                for child in self.children(children).rev() {
+                    self.merge_one(child, entries, build, use_of)?;
                 }
                 Ok(())
             }
-            _ => self.merge_one(at, entries),
+            _ => self.merge_one(at, entries, build, use_of),
         }
     }
 
-    fn merge_one(&mut self, at: usize, entries: &mut Entries<B::Value>) -> Result<(), GoError> {
+    fn merge_one<B: Build>(
+        &mut self,
+        at: usize,
+        entries: &mut Entries<'a, B::Value>,
+        build: &B,
+        use_of: &dyn Fn(&str) -> Use,
+    ) -> Result<(), GoError> {
         self.count()?;
-        match self.node(at) {
-            Node::Mapping(_) => self.mapping(at, entries),
-            Node::Alias { target, .. } if matches!(self.node(*target), Node::Mapping(_)) => {
-                let target = *target;
-                self.enter(at)?;
-                self.count()?;
-                self.mapping(target, entries)?;
-                self.leave(at);
-                Ok(())
+        match *self.content(at) {
+            Content::Mapping(children) => return self.mapping(children, entries, build, use_of),
+            Content::Alias { target, .. } => {
+                if let Content::Mapping(children) = *self.content(target) {
+                    self.enter(at)?;
+                    self.count()?;
+                    self.mapping(children, entries, build, use_of)?;
+                    self.leave(at);
+                    return Ok(());
+                }
             }
-            _ => Err(GoError::yaml(
-                "map merge requires map or sequence of maps as the value",
-            )),
+            _ => {}
         }
+        Err(GoError::yaml(
+            "map merge requires map or sequence of maps as the value",
+        ))
     }
 
     /// A key as text; the step to JSON has none for null and for collections.
-    fn key(&mut self, at: usize, value: usize) -> Result<Made<String>, GoError> {
+    fn key(
+        &mut self,
+        at: usize,
+        value: usize,
+    ) -> Result<Result<Cow<'a, str>, Box<Unfit>>, GoError> {
         self.count()?;
         let mut target = at;
-        while let Node::Alias { target: next, .. } = self.node(target) {
+        while let Content::Alias { target: next, .. } = self.content(target) {
             target = *next;
         }
-        let Node::Scalar {
+        let Content::Scalar {
             text,
             tag,
             implicit,
-        } = self.node(target)
+        } = self.content(target)
         else {
             return Err(GoError::yaml(format_args!(
                 "invalid map key: {}",
@@ -250,38 +361,32 @@ impl<B: Build> Decoder<'_, B> {
             )));
         };
         Ok(Ok(match resolve(text, tag, *implicit)? {
-            Resolved::Text => text.clone(),
-            Resolved::Other(text) => text,
-            Resolved::Boolean(flag) => flag.to_string(),
-            Resolved::Integer(number) => number.to_string(),
-            Resolved::Float(number) => emit::float_key(number),
+            Resolved::Text => self.text(target),
+            Resolved::Other(text) => Cow::Owned(text),
+            Resolved::Boolean(flag) => Cow::Borrowed(if flag { "true" } else { "false" }),
+            Resolved::Integer(number) => Cow::Owned(number.to_string()),
+            Resolved::Float(number) => Cow::Owned(emit::float_key(number)),
             Resolved::Unsigned(number) => {
                 let shown = self.go_syntax(value);
                 let message = format!(
                     "unsupported map key of type: uint64, key: {number:#x}, value: {shown}"
                 );
-                return Ok(Err(Unfit {
-                    stage: Stage::Keys,
-                    message,
-                }));
+                return Ok(Err(Unfit::boxed(Stage::Keys, message)));
             }
             Resolved::Null => {
                 let shown = self.go_syntax(value);
                 let message =
                     format!("unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}");
-                return Ok(Err(Unfit {
-                    stage: Stage::Keys,
-                    message,
-                }));
+                return Ok(Err(Unfit::boxed(Stage::Keys, message)));
             }
         }))
     }
 
     /// As Go's `%#v` shows it.
     fn go_syntax(&self, at: usize) -> String {
-        match self.node(at) {
-            Node::Alias { target, .. } => self.go_syntax(*target),
-            Node::Scalar {
+        match self.content(at) {
+            Content::Alias { target, .. } => self.go_syntax(*target),
+            Content::Scalar {
                 text,
                 tag,
                 implicit,
@@ -292,51 +397,78 @@ impl<B: Build> Decoder<'_, B> {
                 Ok(Resolved::Float(number)) => emit::float(number),
                 _ => format!("{text:?}"),
             },
-            Node::Sequence(children) => {
-                let items: Vec<String> = children.iter().map(|it| self.go_syntax(*it)).collect();
+            Content::Sequence(children) => {
+                let items: Vec<String> = self.children(*children).map(|it| self.go_syntax(it)).collect();
                 format!("[]interface {{}}{{{}}}", items.join(", "))
             }
-            Node::Mapping(children) => {
-                let pairs: Vec<String> = children
-                    .chunks(2)
-                    .filter_map(|pair| {
-                        Some(format!(
-                            "{}:{}",
-                            self.go_syntax(*pair.first()?),
-                            self.go_syntax(*pair.get(1)?)
-                        ))
-                    })
-                    .collect();
+            Content::Mapping(children) => {
+                let mut children = self.children(*children);
+                let mut pairs = Vec::new();
+                while let (Some(key), Some(value)) = (children.next(), children.next()) {
+                    pairs.push(format!("{}:{}", self.go_syntax(key), self.go_syntax(value)));
+                }
                 format!("map[interface {{}}]interface {{}}{{{}}}", pairs.join(", "))
             }
         }
     }
 }
 
-/// Entries in the order of their keys' last setting, each key once.
-struct Entries<V> {
-    list: Vec<(String, Made<V>)>,
-    /// A key that JSON has no place for.
-    unfit: Option<Unfit>,
-    /// Used from a certain size on.
-    places: HashMap<String, usize>,
+fn scalar<B: Build>(resolved: Resolved, build: &B) -> Made<B::Value> {
+    let value = match resolved {
+        Resolved::Null => build.null(),
+        Resolved::Boolean(flag) => build.boolean(flag),
+        Resolved::Integer(number) => build.integer(number),
+        Resolved::Unsigned(number) => build.unsigned(number),
+        Resolved::Float(number) if number.is_finite() => build.float(number),
+        Resolved::Float(number) => {
+            let shown = match (number.is_nan(), number > 0.0) {
+                (true, _) => "NaN",
+                (false, true) => "+Inf",
+                (false, false) => "-Inf",
+            };
+            let message = format!("json: unsupported value: {shown}");
+            return (build.null(), Some(Unfit::boxed(Stage::Values, message)));
+        }
+        Resolved::Text => build.text(Cow::Borrowed("")),
+        Resolved::Other(text) => build.text(Cow::Owned(text)),
+    };
+    (value, None)
 }
 
-impl<V> Default for Entries<V> {
+/// Keeps the problem that the original meets first.
+fn prefer(known: &mut Option<Box<Unfit>>, found: Box<Unfit>) {
+    if known.as_ref().is_none_or(|it| found.stage < it.stage) {
+        *known = Some(found);
+    }
+}
+
+/// Entries in the order of their keys' last setting, each key once.
+struct Entries<'a, V> {
+    list: Vec<(Cow<'a, str>, V)>,
+    /// A key that JSON has no place for.
+    unfit_key: Option<Box<Unfit>>,
+    /// Values that JSON has no place for, by their place in the list.
+    unfit: Vec<(usize, Box<Unfit>)>,
+    /// Used from a certain size on.
+    places: HashMap<Cow<'a, str>, usize>,
+}
+
+impl<V> Default for Entries<'_, V> {
     fn default() -> Self {
         Self {
             list: Vec::new(),
-            unfit: None,
+            unfit_key: None,
+            unfit: Vec::new(),
             places: HashMap::new(),
         }
     }
 }
 
-impl<V> Entries<V> {
-    const SEARCHED_MAX: usize = 16;
+impl<'a, V> Entries<'a, V> {
+    const SEARCHED_MAX: usize = 32;
 
-    fn set(&mut self, key: String, value: Made<V>) {
-        let place = if self.list.len() <= Self::SEARCHED_MAX {
+    fn set(&mut self, key: Cow<'a, str>, value: V, unfit: Option<Box<Unfit>>) {
+        let known = if self.list.len() <= Self::SEARCHED_MAX {
             self.list.iter().position(|it| it.0 == key)
         } else {
             if self.places.is_empty() {
@@ -345,43 +477,42 @@ impl<V> Entries<V> {
             }
             self.places.get(&key).copied()
         };
-        match place.and_then(|it| self.list.get_mut(it)) {
+        let at = known.unwrap_or(self.list.len());
+        if !self.unfit.is_empty() {
+            self.unfit.retain(|it| it.0 != at);
+        }
+        self.unfit.extend(unfit.map(|it| (at, it)));
+        match self.list.get_mut(at) {
             Some(entry) => entry.1 = value,
             None => {
                 if !self.places.is_empty() {
-                    self.places.insert(key.clone(), self.list.len());
+                    self.places.insert(key.clone(), at);
                 }
                 self.list.push((key, value));
             }
         }
     }
-}
 
-/// All values, or the problem that the original meets first.
-fn all<V>(made: impl IntoIterator<Item = Made<V>>) -> Made<Vec<V>> {
-    let mut values = Vec::new();
-    let mut first: Option<Unfit> = None;
-    for one in made {
-        match one {
-            Ok(value) => values.push(value),
-            Err(unfit) if first.as_ref().is_none_or(|it| unfit.stage < it.stage) => {
-                first = Some(unfit)
-            }
-            Err(_) => {}
+    /// The problem that the original meets first.
+    fn first_unfit(&mut self) -> Option<Box<Unfit>> {
+        let mut first = self.unfit_key.take();
+        self.unfit.sort_by_key(|it| it.0);
+        for (_, unfit) in self.unfit.drain(..) {
+            prefer(&mut first, unfit);
         }
+        first
     }
-    first.map_or(Ok(values), Err)
 }
 
 fn resolve(text: &str, tag: &str, implicit: bool) -> Result<Resolved, GoError> {
-    if tag.is_empty() && !implicit {
-        return Ok(Resolved::Text);
+    if tag.is_empty() {
+        return Ok(if implicit { plain(text) } else { Resolved::Text });
     }
     let wanted = tag.strip_prefix("tag:yaml.org,2002:");
     match (tag, wanted) {
         (STR, _) => return Ok(Resolved::Text),
         (BINARY, _) => return binary(text),
-        ("", _) | (_, Some("bool" | "int" | "float" | "null" | "timestamp")) => {}
+        (_, Some("bool" | "int" | "float" | "null" | "timestamp")) => {}
         _ => return Ok(Resolved::Text),
     }
     let found = plain(text);
@@ -407,28 +538,54 @@ fn resolve(text: &str, tag: &str, implicit: bool) -> Result<Resolved, GoError> {
     }
 }
 
+/// Words that mean something else than themselves, and numbers, begin so.
+const HINTS: &[u8] = b"0123456789+-.~yYnNtTfFoO";
+
 fn plain(text: &str) -> Resolved {
-    match text {
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
-            return Resolved::Float(f64::INFINITY);
-        }
-        "-.inf" | "-.Inf" | "-.INF" => return Resolved::Float(f64::NEG_INFINITY),
-        ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
-        _ => {}
-    }
-    if emit::is_timestamp(text) {
+    let Some(first) = text.bytes().next() else { return Resolved::Null };
+    if !HINTS.contains(&first) {
         return Resolved::Text;
     }
-    match resolve_go::plain(text) {
-        Ok(Value::Null) => Resolved::Null,
-        Ok(Value::Bool(flag)) => Resolved::Boolean(flag),
-        Ok(Value::Number(number)) => match (number.as_i64(), number.as_u64()) {
+    if let Some(number) = short_decimal(text) {
+        return Resolved::Integer(number);
+    }
+    if matches!(first, b'.' | b'+' | b'-') {
+        match text {
+            ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
+                return Resolved::Float(f64::INFINITY);
+            }
+            "-.inf" | "-.Inf" | "-.INF" => return Resolved::Float(f64::NEG_INFINITY),
+            ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
+            _ => {}
+        }
+    }
+    // Years may have a sign as far as the check goes, but never another first character.
+    if (first.is_ascii_digit() || first == b'+') && emit::is_timestamp(text) {
+        return Resolved::Text;
+    }
+    match resolve_go::special(text) {
+        Ok(Some(Value::Null)) => Resolved::Null,
+        Ok(Some(Value::Bool(flag))) => Resolved::Boolean(flag),
+        Ok(Some(Value::Number(number))) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Resolved::Integer(number),
             (None, Some(number)) => Resolved::Unsigned(number),
             (None, None) => Resolved::Float(number.as_f64().unwrap_or(0.0)),
         },
-        Ok(Value::String(_) | Value::Array(_) | Value::Object(_)) | Err(_) => Resolved::Text,
+        Ok(Some(Value::String(_) | Value::Array(_) | Value::Object(_)) | None) | Err(_) => {
+            Resolved::Text
+        }
     }
+}
+
+/// The most common numbers: digits only, no leading zero, few enough for any integer.
+fn short_decimal(text: &str) -> Option<i64> {
+    let digits = text.as_bytes();
+    if digits.len() > 18 || digits.first() == Some(&b'0') && digits.len() > 1 {
+        return None;
+    }
+    digits.iter().try_fold(0_i64, |number, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
+    })
 }
 
 fn binary(text: &str) -> Result<Resolved, GoError> {

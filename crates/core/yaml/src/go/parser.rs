@@ -5,6 +5,8 @@
     reason = "of many kinds each place knows a few"
 )]
 
+use std::borrow::Cow;
+
 use super::{
     error::GoError,
     scanner::Scanner,
@@ -12,29 +14,30 @@ use super::{
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum Event<'a> {
     DocumentStart,
     DocumentEnd,
     StreamEnd,
-    Alias(String),
-    Scalar(Scalar),
-    SequenceStart(Properties),
+    Alias(&'a str),
+    Scalar(Scalar<'a>),
+    SequenceStart(Properties<'a>),
     SequenceEnd,
-    MappingStart(Properties),
+    MappingStart(Properties<'a>),
     MappingEnd,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Properties {
-    pub anchor: Option<String>,
+pub(super) struct Properties<'a> {
+    pub anchor: Option<&'a str>,
     /// In full; empty for none.
     pub tag: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scalar {
-    pub properties: Properties,
-    pub text: String,
+pub(super) struct Scalar<'a> {
+    pub properties: Properties<'a>,
+    pub text: Cow<'a, str>,
+    pub style: Style,
     /// Plain and without a tag, so that its text decides what it is.
     pub implicit: bool,
 }
@@ -74,28 +77,31 @@ enum Allowed {
     BlockOrIndentless,
 }
 
-pub(super) struct Parser {
-    scanner: Scanner,
+pub(super) struct Parser<'a> {
+    scanner: Scanner<'a>,
     state: State,
     states: Vec<State>,
     marks: Vec<Mark>,
+    /// Where the last node began, from zero.
+    line: usize,
     tag_directives: Vec<(String, String)>,
 }
 
-type Next = Result<Event, GoError>;
+type Next<'a> = Result<Event<'a>, GoError>;
 
-impl Parser {
-    pub fn new(text: &str) -> Self {
+impl<'a> Parser<'a> {
+    pub fn new(text: &'a str) -> Self {
         Self {
             scanner: Scanner::new(text),
             state: State::FirstDocument,
             states: Vec::new(),
             marks: Vec::new(),
+            line: 0,
             tag_directives: Vec::new(),
         }
     }
 
-    pub fn next(&mut self) -> Next {
+    pub fn next(&mut self) -> Next<'a> {
         match self.state {
             State::FirstDocument => self.document_start(true),
             State::Document => self.document_start(false),
@@ -141,15 +147,8 @@ impl Parser {
         }
     }
 
-    fn peek(&mut self) -> Result<Kind, GoError> {
-        // Scalars are long at times; only what is decided on is copied.
-        Ok(match &self.scanner.peek()?.kind {
-            Kind::Scalar { style, .. } => Kind::Scalar {
-                text: String::new(),
-                style: *style,
-            },
-            kind => kind.clone(),
-        })
+    fn peek(&mut self) -> Result<&Kind<'a>, GoError> {
+        Ok(&self.scanner.peek()?.kind)
     }
 
     fn mark(&mut self) -> Result<Mark, GoError> {
@@ -179,32 +178,31 @@ impl Parser {
         }
     }
 
-    fn document_start(&mut self, first: bool) -> Next {
+    fn document_start(&mut self, first: bool) -> Next<'a> {
         if !first {
-            while self.peek()? == Kind::DocumentEnd {
+            while *self.peek()? == Kind::DocumentEnd {
                 self.skip();
             }
         }
         let kind = self.peek()?;
-        let explicit = matches!(
-            kind,
-            Kind::Version { .. }
-                | Kind::TagDirective { .. }
-                | Kind::DocumentStart
-                | Kind::StreamEnd
-        );
+        let ends = *kind == Kind::StreamEnd;
+        let explicit = ends
+            || matches!(
+                kind,
+                Kind::Version { .. } | Kind::TagDirective { .. } | Kind::DocumentStart
+            );
         if first && !explicit {
             self.directives()?;
             self.states.push(State::DocumentEnd);
             self.state = State::BlockNode;
             return Ok(Event::DocumentStart);
         }
-        if kind == Kind::StreamEnd {
+        if ends {
             self.state = State::End;
             return Ok(Event::StreamEnd);
         }
         self.directives()?;
-        if self.peek()? != Kind::DocumentStart {
+        if *self.peek()? != Kind::DocumentStart {
             return Err(self.error("did not find expected <document start>", None));
         }
         self.states.push(State::DocumentEnd);
@@ -218,23 +216,27 @@ impl Parser {
         loop {
             match self.peek()? {
                 Kind::Version { major, minor } => {
+                    let version = (*major, *minor);
                     if versioned {
                         return Err(self.error("found duplicate %YAML directive", None));
                     }
-                    if (major, minor) != (1, 1) {
+                    if version != (1, 1) {
                         return Err(self.error("found incompatible YAML document", None));
                     }
                     versioned = true;
+                    self.skip();
                 }
-                Kind::TagDirective { handle, prefix } => {
-                    if self.tag_directives.iter().any(|it| it.0 == handle) {
+                Kind::TagDirective { handle, .. } => {
+                    let known = handle.clone();
+                    if self.tag_directives.iter().any(|it| it.0 == known) {
                         return Err(self.error("found duplicate %TAG directive", None));
                     }
-                    self.tag_directives.push((handle, prefix));
+                    if let Some(Kind::TagDirective { handle, prefix }) = self.scanner.take_token() {
+                        self.tag_directives.push((handle, prefix));
+                    }
                 }
                 _ => break,
             }
-            self.skip();
         }
         for (handle, prefix) in [("!", "!"), ("!!", "tag:yaml.org,2002:")] {
             if !self.tag_directives.iter().any(|it| it.0 == handle) {
@@ -245,7 +247,7 @@ impl Parser {
         Ok(())
     }
 
-    fn content(&mut self) -> Next {
+    fn content(&mut self) -> Next<'a> {
         let ends = matches!(
             self.peek()?,
             Kind::Version { .. }
@@ -261,8 +263,8 @@ impl Parser {
         self.node(Allowed::Block)
     }
 
-    fn document_end(&mut self) -> Next {
-        if self.peek()? == Kind::DocumentEnd {
+    fn document_end(&mut self) -> Next<'a> {
+        if *self.peek()? == Kind::DocumentEnd {
             self.skip();
         }
         self.tag_directives.clear();
@@ -270,8 +272,14 @@ impl Parser {
         Ok(Event::DocumentEnd)
     }
 
-    fn node(&mut self, allowed: Allowed) -> Next {
-        if let Kind::Alias(name) = self.peek()? {
+    /// The line of the node that began last, from one.
+    pub fn line(&self) -> usize {
+        self.line + 1
+    }
+
+    fn node(&mut self, allowed: Allowed) -> Next<'a> {
+        self.line = self.mark()?.line;
+        if let Kind::Alias(name) = *self.peek()? {
             self.pop();
             self.skip();
             return Ok(Event::Alias(name));
@@ -290,7 +298,8 @@ impl Parser {
                 self.pop();
                 return Ok(Event::Scalar(Scalar {
                     properties,
-                    text: String::new(),
+                    text: Cow::Borrowed(""),
+                    style: Style::Plain,
                     implicit,
                 }));
             }
@@ -303,7 +312,7 @@ impl Parser {
         })
     }
 
-    fn scalar(&mut self, properties: Properties) -> Next {
+    fn scalar(&mut self, properties: Properties<'a>) -> Next<'a> {
         let Some((text, style)) = self.scanner.take_scalar() else {
             return Ok(empty());
         };
@@ -315,24 +324,29 @@ impl Parser {
         Ok(Event::Scalar(Scalar {
             properties,
             text,
+            style,
             implicit,
         }))
     }
 
     /// An anchor and a tag, in either order.
-    fn properties(&mut self, start: Mark) -> Result<Properties, GoError> {
+    fn properties(&mut self, start: Mark) -> Result<Properties<'a>, GoError> {
         let mut properties = Properties::default();
         let mut tag = None;
         loop {
-            match self.peek()? {
-                Kind::Anchor(name) if properties.anchor.is_none() => properties.anchor = Some(name),
-                Kind::Tag { handle, suffix } if tag.is_none() => {
+            match *self.peek()? {
+                Kind::Anchor(name) if properties.anchor.is_none() => {
+                    properties.anchor = Some(name);
+                    self.skip();
+                }
+                Kind::Tag { .. } if tag.is_none() => {
                     let mark = self.mark()?;
-                    tag = Some((handle, suffix, mark));
+                    if let Some(Kind::Tag { handle, suffix }) = self.scanner.take_token() {
+                        tag = Some((handle, suffix, mark));
+                    }
                 }
                 _ => break,
             }
-            self.skip();
         }
         let Some((handle, suffix, mark)) = tag else {
             return Ok(properties);
@@ -354,7 +368,7 @@ impl Parser {
         Ok(properties)
     }
 
-    fn sequence_entry(&mut self) -> Next {
+    fn sequence_entry(&mut self) -> Next<'a> {
         match self.peek()? {
             Kind::BlockEntry => {
                 self.skip();
@@ -382,8 +396,8 @@ impl Parser {
         self.skip();
     }
 
-    fn indentless_entry(&mut self) -> Next {
-        if self.peek()? != Kind::BlockEntry {
+    fn indentless_entry(&mut self) -> Next<'a> {
+        if *self.peek()? != Kind::BlockEntry {
             self.pop();
             return Ok(Event::SequenceEnd);
         }
@@ -399,7 +413,7 @@ impl Parser {
         self.node(Allowed::Block)
     }
 
-    fn mapping_key(&mut self) -> Next {
+    fn mapping_key(&mut self) -> Next<'a> {
         match self.peek()? {
             Kind::Key => {
                 self.skip();
@@ -421,8 +435,8 @@ impl Parser {
         }
     }
 
-    fn mapping_value(&mut self) -> Next {
-        if self.peek()? == Kind::Value {
+    fn mapping_value(&mut self) -> Next<'a> {
+        if *self.peek()? == Kind::Value {
             self.skip();
             if !matches!(self.peek()?, Kind::Key | Kind::Value | Kind::BlockEnd) {
                 self.states.push(State::MappingKey);
@@ -433,10 +447,10 @@ impl Parser {
         Ok(empty())
     }
 
-    fn flow_sequence_entry(&mut self, first: bool) -> Next {
-        if self.peek()? != Kind::FlowSequenceEnd {
+    fn flow_sequence_entry(&mut self, first: bool) -> Next<'a> {
+        if *self.peek()? != Kind::FlowSequenceEnd {
             if !first {
-                if self.peek()? != Kind::FlowEntry {
+                if *self.peek()? != Kind::FlowEntry {
                     let context = self.marks.pop();
                     return Err(self.error("did not find expected ',' or ']'", context));
                 }
@@ -459,7 +473,7 @@ impl Parser {
         Ok(Event::SequenceEnd)
     }
 
-    fn pair_key(&mut self) -> Next {
+    fn pair_key(&mut self) -> Next<'a> {
         if matches!(
             self.peek()?,
             Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd
@@ -472,8 +486,8 @@ impl Parser {
         self.node(Allowed::Flow)
     }
 
-    fn pair_value(&mut self) -> Next {
-        if self.peek()? == Kind::Value {
+    fn pair_value(&mut self) -> Next<'a> {
+        if *self.peek()? == Kind::Value {
             self.skip();
             if !matches!(self.peek()?, Kind::FlowEntry | Kind::FlowSequenceEnd) {
                 self.states.push(State::PairEnd);
@@ -484,10 +498,10 @@ impl Parser {
         Ok(empty())
     }
 
-    fn flow_mapping_key(&mut self, first: bool) -> Next {
-        if self.peek()? != Kind::FlowMappingEnd {
+    fn flow_mapping_key(&mut self, first: bool) -> Next<'a> {
+        if *self.peek()? != Kind::FlowMappingEnd {
             if !first {
-                if self.peek()? != Kind::FlowEntry {
+                if *self.peek()? != Kind::FlowEntry {
                     let context = self.marks.pop();
                     return Err(self.error("did not find expected ',' or '}'", context));
                 }
@@ -517,8 +531,8 @@ impl Parser {
         Ok(Event::MappingEnd)
     }
 
-    fn flow_mapping_value(&mut self) -> Next {
-        if self.peek()? == Kind::Value {
+    fn flow_mapping_value(&mut self) -> Next<'a> {
+        if *self.peek()? == Kind::Value {
             self.skip();
             if !matches!(self.peek()?, Kind::FlowEntry | Kind::FlowMappingEnd) {
                 self.states.push(State::FlowMappingKey);
@@ -530,10 +544,11 @@ impl Parser {
     }
 }
 
-fn empty() -> Event {
+fn empty<'a>() -> Event<'a> {
     Event::Scalar(Scalar {
         properties: Properties::default(),
-        text: String::new(),
+        text: Cow::Borrowed(""),
+        style: Style::Plain,
         implicit: true,
     })
 }

@@ -1,82 +1,155 @@
 //! Scans scalars, tags and directives.
 
+use std::borrow::Cow;
+
 use super::{
     error::GoError,
     scanner::{Scanner, is_word, text},
     token::{Kind, Mark, Style},
 };
 
+/// A break that stands before anything else does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Break {
+    None,
+    /// One that folds.
+    Line,
+    /// A separator of lines or paragraphs, which stays as it is.
+    Separator(char),
+}
+
 /// What a folded text is put together from: the text, and the blanks and breaks that may follow.
-#[derive(Default)]
 struct Folding {
-    text: Vec<u8>,
-    blanks: Vec<u8>,
-    first_break: Vec<u8>,
+    /// The text as long as it stands in the source as it is.
+    start: usize,
+    end: usize,
+    /// The text once it does not.
+    owned: Option<Vec<u8>>,
+    blanks_start: usize,
+    blanks_end: usize,
+    first_break: Break,
     more_breaks: Vec<u8>,
     at_line_start: bool,
 }
 
 impl Folding {
+    fn new(at: usize) -> Self {
+        Self {
+            start: at,
+            end: at,
+            owned: None,
+            blanks_start: at,
+            blanks_end: at,
+            first_break: Break::None,
+            more_breaks: Vec::new(),
+            at_line_start: false,
+        }
+    }
+
+    /// The text, to add what does not stand in the source.
+    fn owned(&mut self, scanner: &Scanner<'_>) -> &mut Vec<u8> {
+        let (start, end) = (self.start, self.end);
+        self.owned.get_or_insert_with(|| scanner.slice(start, end).as_bytes().to_vec())
+    }
+
+    /// Takes bytes of one line that hold whole characters.
+    fn take(&mut self, scanner: &mut Scanner<'_>, length: usize) {
+        let at = scanner.at;
+        match &mut self.owned {
+            Some(owned) => owned.extend_from_slice(scanner.slice(at, at + length).as_bytes()),
+            None if self.end == at => self.end = at + length,
+            None => {
+                let text = scanner.slice(at, at + length).as_bytes();
+                self.owned(scanner).extend_from_slice(text);
+            }
+        }
+        scanner.pass(length);
+    }
+
     /// Takes a blank or a break.
-    fn gap(&mut self, scanner: &mut Scanner) {
+    fn gap(&mut self, scanner: &mut Scanner<'_>) {
         if scanner.is_blank(0) {
-            if self.at_line_start {
-                scanner.skip();
-            } else {
-                scanner.read(&mut self.blanks);
+            scanner.skip();
+            if !self.at_line_start {
+                self.blanks_end = scanner.at;
             }
         } else if self.at_line_start {
             scanner.read_line(&mut self.more_breaks);
         } else {
-            self.blanks.clear();
-            scanner.read_line(&mut self.first_break);
+            self.first_break = match scanner.break_length(0) {
+                3 => scanner.slice(scanner.at, scanner.at + 3).chars().next().map_or(Break::Line, Break::Separator),
+                _ => Break::Line,
+            };
+            scanner.skip_line();
             self.at_line_start = true;
         }
     }
 
+    /// Blanks may follow from here on.
+    fn mark_blanks(&mut self, at: usize) {
+        (self.blanks_start, self.blanks_end) = (at, at);
+    }
+
     /// Joins what follows to the text: one break is a blank, more are one less.
-    fn join(&mut self) {
+    fn join(&mut self, scanner: &Scanner<'_>) {
         if self.at_line_start {
-            if self.first_break.first() == Some(&b'\n') {
-                if self.more_breaks.is_empty() {
-                    self.text.push(b' ');
-                }
-            } else {
-                self.text.append(&mut self.first_break);
+            let (first, mut more) = (self.first_break, std::mem::take(&mut self.more_breaks));
+            let text = self.owned(scanner);
+            match first {
+                Break::Line if more.is_empty() => text.push(b' '),
+                Break::Line | Break::None => {}
+                Break::Separator(symbol) => text.extend_from_slice(symbol.encode_utf8(&mut [0; 4]).as_bytes()),
             }
-            self.text.append(&mut self.more_breaks);
-            self.first_break.clear();
+            text.append(&mut more);
+            self.first_break = Break::None;
             self.at_line_start = false;
-        } else {
-            self.text.append(&mut self.blanks);
+        } else if self.blanks_start < self.blanks_end {
+            let (start, end) = (self.blanks_start, self.blanks_end);
+            match &mut self.owned {
+                None if self.end == start => self.end = end,
+                _ => {
+                    let blanks = scanner.slice(start, end).as_bytes();
+                    self.owned(scanner).extend_from_slice(blanks);
+                }
+            }
+            self.blanks_start = end;
+        }
+    }
+
+    fn finish<'a>(self, scanner: &Scanner<'a>) -> Cow<'a, str> {
+        match self.owned {
+            Some(owned) => Cow::Owned(text(owned)),
+            None => Cow::Borrowed(scanner.slice(self.start, self.end)),
         }
     }
 }
 
-impl Scanner {
+impl<'a> Scanner<'a> {
     fn at_document_indicator(&self) -> bool {
+        if self.mark.column != 0 {
+            return false;
+        }
         let three = (self.byte(0), self.byte(1), self.byte(2));
-        self.mark.column == 0
-            && (three == (b'-', b'-', b'-') || three == (b'.', b'.', b'.'))
-            && self.is_blank_or_end(3)
+        (three == (b'-', b'-', b'-') || three == (b'.', b'.', b'.')) && self.is_blank_or_end(3)
     }
 
     pub(super) fn plain_scalar(&mut self) -> Result<(), GoError> {
         let indent = self.indent() + 1;
         let start = self.mark;
-        let mut folding = Folding::default();
+        let mut folding = Folding::new(self.at);
         loop {
             if self.at_document_indicator() || self.byte(0) == b'#' {
                 break;
             }
             let length = self.plain_run();
             if length > 0 {
-                folding.join();
-                self.take(length, &mut folding.text);
+                folding.join(self);
+                folding.take(self, length);
             }
             if !self.is_blank(0) && !self.is_break(0) {
                 break;
             }
+            folding.mark_blanks(self.at);
             while self.is_blank(0) || self.is_break(0) {
                 let column = isize::try_from(self.mark.column).unwrap_or(isize::MAX);
                 if folding.at_line_start && column < indent && self.byte(0) == b'\t' {
@@ -94,34 +167,29 @@ impl Scanner {
         if folding.at_line_start {
             self.simple_key_allowed = true;
         }
-        self.push_scalar(folding.text, Style::Plain, start);
+        let text = folding.finish(self);
+        self.push_scalar(text, Style::Plain, start);
         Ok(())
     }
 
     /// How many bytes of plain text follow before a blank, a break or an indicator.
     fn plain_run(&self) -> usize {
-        let mut length = 0;
-        loop {
-            let byte = self.byte(length);
-            let ends = match byte {
-                0 | b' ' | b'\t' | b'\n' | b'\r' => true,
-                b':' => self.is_blank_or_end(length + 1),
-                b',' | b'?' | b'[' | b']' | b'{' | b'}' => self.flow_level > 0,
-                0xc2 | 0xe2 => self.is_break(length),
-                _ => false,
-            };
-            if ends {
-                return length;
-            }
-            length += 1;
-        }
+        let rest = self.rest();
+        let ends = |(at, byte): (usize, &u8)| match byte {
+            0 | b' ' | b'\t' | b'\n' | b'\r' => true,
+            b':' => self.is_blank_or_end(at + 1),
+            b',' | b'?' | b'[' | b']' | b'{' | b'}' => self.flow_level > 0,
+            0xc2 | 0xe2 => self.is_break(at),
+            _ => false,
+        };
+        rest.iter().enumerate().position(ends).unwrap_or(rest.len())
     }
 
     pub(super) fn flow_scalar(&mut self, single: bool) -> Result<(), GoError> {
         let start = self.mark;
         let quote = if single { b'\'' } else { b'"' };
         self.skip();
-        let mut folding = Folding::default();
+        let mut folding = Folding::new(self.at);
         loop {
             if self.at_document_indicator() {
                 return Err(self.error("found unexpected document indicator", start));
@@ -132,13 +200,15 @@ impl Scanner {
             let mut escaped_break = false;
             loop {
                 let length = self.quoted_run(quote);
-                self.take(length, &mut folding.text);
+                if length > 0 {
+                    folding.take(self, length);
+                }
                 if self.is_blank_or_end(0) {
                     break;
                 }
                 match self.byte(0) {
                     b'\'' if single && self.byte(1) == b'\'' => {
-                        folding.text.push(b'\'');
+                        folding.owned(self).push(b'\'');
                         self.skip();
                         self.skip();
                     }
@@ -149,35 +219,35 @@ impl Scanner {
                         escaped_break = true;
                         break;
                     }
-                    b'\\' if !single => self.escape(&mut folding.text, start)?,
-                    _ => self.read(&mut folding.text),
+                    b'\\' if !single => self.escape(folding.owned(self), start)?,
+                    _ => self.read(folding.owned(self)),
                 }
             }
             if self.byte(0) == quote {
                 break;
             }
             folding.at_line_start = escaped_break;
+            folding.mark_blanks(self.at);
             while self.is_blank(0) || self.is_break(0) {
                 folding.gap(self);
             }
-            folding.join();
+            folding.join(self);
         }
         self.skip();
-        self.push_scalar(folding.text, Style::Other, start);
+        let text = folding.finish(self);
+        self.push_scalar(text, Style::Other, start);
         Ok(())
     }
 
     /// How many bytes follow that stand for themselves.
     fn quoted_run(&self, quote: u8) -> usize {
-        let mut length = 0;
-        loop {
-            match self.byte(length) {
-                0 | b' ' | b'\t' | b'\n' | b'\r' | b'\\' => return length,
-                byte if byte == quote => return length,
-                0xc2 | 0xe2 if self.is_break(length) => return length,
-                _ => length += 1,
-            }
-        }
+        let rest = self.rest();
+        let ends = |(at, byte): (usize, &u8)| match byte {
+            0 | b' ' | b'\t' | b'\n' | b'\r' | b'\\' => true,
+            0xc2 | 0xe2 => self.is_break(at),
+            byte => *byte == quote,
+        };
+        rest.iter().enumerate().position(ends).unwrap_or(rest.len())
     }
 
     fn escape(&mut self, out: &mut Vec<u8>, start: Mark) -> Result<(), GoError> {
@@ -255,11 +325,7 @@ impl Scanner {
             }
             out.append(&mut trailing_breaks);
             after_blank = blank;
-            let mut length = 0;
-            while !self.is_break_or_end(length) {
-                length += 1;
-            }
-            self.take(length, &mut out);
+            self.take(self.line_rest(), &mut out);
             if self.is_break(0) {
                 self.read_line(&mut leading_break);
             }
@@ -271,7 +337,7 @@ impl Scanner {
         if chomping == Chomping::Keep {
             out.append(&mut trailing_breaks);
         }
-        self.push_scalar(out, Style::Other, start);
+        self.push_scalar(Cow::Owned(text(out)), Style::Other, start);
         Ok(())
     }
 
@@ -371,7 +437,7 @@ impl Scanner {
         }
     }
 
-    fn version(&mut self, start: Mark) -> Result<Kind, GoError> {
+    fn version(&mut self, start: Mark) -> Result<Kind<'a>, GoError> {
         self.blanks();
         let major = self.version_number(start)?;
         if self.byte(0) != b'.' {
@@ -399,7 +465,7 @@ impl Scanner {
         Ok(number)
     }
 
-    fn tag_directive(&mut self, start: Mark) -> Result<Kind, GoError> {
+    fn tag_directive(&mut self, start: Mark) -> Result<Kind<'a>, GoError> {
         self.blanks();
         let handle = self.tag_handle(true, start)?;
         if !self.is_blank(0) {

@@ -1,7 +1,7 @@
 //! Cuts a text into tokens. Keys are found late: what looks like a scalar turns out to be a key
 //! when its colon comes.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use super::{
     error::GoError,
@@ -25,12 +25,11 @@ struct SimpleKey {
     mark: Mark,
 }
 
-pub(super) struct Scanner {
-    /// The text with zeros at its end, so that looking ahead needs no care.
-    bytes: Vec<u8>,
+pub(super) struct Scanner<'a> {
+    text: &'a str,
     pub(super) at: usize,
     pub(super) mark: Mark,
-    tokens: VecDeque<Token>,
+    tokens: VecDeque<Token<'a>>,
     parsed: usize,
     ended: bool,
     /// The column of the block collection we are in; -1 around the root.
@@ -41,13 +40,10 @@ pub(super) struct Scanner {
     simple_keys: Vec<SimpleKey>,
 }
 
-impl Scanner {
-    pub fn new(text: &str) -> Self {
-        let mut bytes = Vec::with_capacity(text.len() + 4);
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.extend_from_slice(&[0; 4]);
+impl<'a> Scanner<'a> {
+    pub fn new(text: &'a str) -> Self {
         Self {
-            bytes,
+            text,
             at: 0,
             mark: Mark::default(),
             tokens: VecDeque::new(),
@@ -62,7 +58,7 @@ impl Scanner {
     }
 
     /// The next token, which stays.
-    pub fn peek(&mut self) -> Result<&Token, GoError> {
+    pub fn peek(&mut self) -> Result<&Token<'a>, GoError> {
         while self.needs_more()? {
             self.fetch()?;
         }
@@ -73,7 +69,7 @@ impl Scanner {
     }
 
     /// Takes the scalar that [`peek`](Self::peek) showed.
-    pub fn take_scalar(&mut self) -> Option<(String, Style)> {
+    pub fn take_scalar(&mut self) -> Option<(Cow<'a, str>, Style)> {
         match self.tokens.front_mut().map(|it| &mut it.kind) {
             Some(Kind::Scalar { text, style }) => {
                 let taken = (std::mem::take(text), *style);
@@ -115,8 +111,27 @@ impl Scanner {
         }
     }
 
+    /// A copy of the token that [`peek`](Self::peek) showed, which goes.
+    pub fn take_token(&mut self) -> Option<Kind<'a>> {
+        let kind = self.tokens.front().map(|it| it.kind.clone());
+        self.skip_token();
+        kind
+    }
+
+    /// What was not passed yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Whole characters of the text.
+    pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// What stands so many bytes further on; zero behind the end.
+    #[inline]
     pub(super) fn byte(&self, ahead: usize) -> u8 {
-        self.bytes.get(self.at + ahead).copied().unwrap_or(0)
+        self.text.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
     }
 
     /// How long the line break is that stands there; nothing for none.
@@ -156,23 +171,16 @@ impl Scanner {
     pub(super) fn skip_line(&mut self) {
         let length = self.break_length(0);
         self.at += length;
-        self.mark.index += if length == 2 && self.bytes.get(self.at - 2) == Some(&b'\r') {
-            2
-        } else {
-            1
-        };
+        let is_pair = length == 2 && self.text.as_bytes().get(self.at - 2) == Some(&b'\r');
+        self.mark.index += if is_pair { 2 } else { 1 };
         self.mark.column = 0;
         self.mark.line += 1;
     }
 
     /// Passes one character and keeps it.
     pub(super) fn read(&mut self, out: &mut Vec<u8>) {
-        let length = width(self.byte(0));
-        out.extend_from_slice(
-            self.bytes
-                .get(self.at..self.at + length)
-                .unwrap_or_default(),
-        );
+        let end = self.at + width(self.byte(0));
+        out.extend_from_slice(self.slice(self.at, end).as_bytes());
         self.skip();
     }
 
@@ -180,7 +188,7 @@ impl Scanner {
     pub(super) fn read_line(&mut self, out: &mut Vec<u8>) {
         let length = self.break_length(0);
         match length {
-            3 => out.extend_from_slice(self.bytes.get(self.at..self.at + 3).unwrap_or_default()),
+            3 => out.extend_from_slice(self.slice(self.at, self.at + 3).as_bytes()),
             _ => out.push(b'\n'),
         }
         self.skip_line();
@@ -188,15 +196,8 @@ impl Scanner {
 
     /// Keeps bytes of one line that hold whole characters.
     pub(super) fn take(&mut self, length: usize, out: &mut Vec<u8>) {
-        let bytes = self
-            .bytes
-            .get(self.at..self.at + length)
-            .unwrap_or_default();
-        let symbols = bytes.iter().filter(|it| **it & 0xc0 != 0x80).count();
-        out.extend_from_slice(bytes);
-        self.at += length;
-        self.mark.index += symbols;
-        self.mark.column += symbols;
+        out.extend_from_slice(self.slice(self.at, self.at + length).as_bytes());
+        self.pass(length);
     }
 
     pub(super) fn error(&self, problem: &str, context: Mark) -> GoError {
@@ -216,7 +217,7 @@ impl Scanner {
         self.indent
     }
 
-    pub(super) fn push(&mut self, kind: Kind, start: Mark) {
+    pub(super) fn push(&mut self, kind: Kind<'a>, start: Mark) {
         self.tokens.push_back(Token { kind, start });
     }
 
@@ -291,9 +292,12 @@ impl Scanner {
                 self.skip();
             }
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
-            while self.byte(0) == b' ' || (tabs && self.byte(0) == b'\t') {
-                self.skip();
-            }
+            let rest = self.rest();
+            let blanks = |it: &&u8| **it == b' ' || tabs && **it == b'\t';
+            let length = rest.iter().take_while(blanks).count();
+            self.at += length;
+            self.mark.index += length;
+            self.mark.column += length;
             self.comment();
             if !self.is_break(0) {
                 return;
@@ -307,10 +311,33 @@ impl Scanner {
 
     pub(super) fn comment(&mut self) {
         if self.byte(0) == b'#' {
-            while !self.is_break_or_end(0) {
-                self.skip();
-            }
+            let length = self.line_rest();
+            self.pass(length);
         }
+    }
+
+    /// How many bytes follow before a line break or the end.
+    pub(super) fn line_rest(&self) -> usize {
+        let mut length = 0;
+        loop {
+            let rest = self.rest().get(length..).unwrap_or_default();
+            let ends = |it: &u8| matches!(it, 0 | b'\n' | b'\r' | 0xc2 | 0xe2);
+            length += rest.iter().position(ends).unwrap_or(rest.len());
+            // Those of two or three bytes have a first byte that others have as well.
+            if self.is_break_or_end(length) {
+                return length;
+            }
+            length += 1;
+        }
+    }
+
+    /// Passes bytes of one line that hold whole characters.
+    pub(super) fn pass(&mut self, length: usize) {
+        let bytes = self.rest().get(..length).unwrap_or_default();
+        let symbols = bytes.iter().filter(|it| **it & 0xc0 != 0x80).count();
+        self.at += length;
+        self.mark.index += symbols;
+        self.mark.column += symbols;
     }
 
     fn is_valid(&mut self, at: usize) -> Result<bool, GoError> {
@@ -364,7 +391,7 @@ impl Scanner {
         &mut self,
         column: isize,
         number: Option<usize>,
-        kind: Kind,
+        kind: Kind<'a>,
         mark: Mark,
     ) -> Result<(), GoError> {
         if self.flow_level > 0 || self.indent >= column {
@@ -381,7 +408,7 @@ impl Scanner {
     }
 
     /// Puts a token where the one of that number stands, or at the end.
-    fn insert(&mut self, number: Option<usize>, token: Token) {
+    fn insert(&mut self, number: Option<usize>, token: Token<'a>) {
         match number.and_then(|it| it.checked_sub(self.parsed)) {
             Some(at) if at <= self.tokens.len() => self.tokens.insert(at, token),
             _ => self.tokens.push_back(token),
@@ -418,7 +445,7 @@ impl Scanner {
         self.directive()
     }
 
-    fn document_indicator(&mut self, kind: Kind) -> Result<(), GoError> {
+    fn document_indicator(&mut self, kind: Kind<'a>) -> Result<(), GoError> {
         self.unroll(-1);
         self.remove_simple_key()?;
         self.simple_key_allowed = false;
@@ -431,14 +458,14 @@ impl Scanner {
     }
 
     /// A token of one character.
-    fn one(&mut self, kind: Kind) -> Result<(), GoError> {
+    fn one(&mut self, kind: Kind<'a>) -> Result<(), GoError> {
         let start = self.mark;
         self.skip();
         self.push(kind, start);
         Ok(())
     }
 
-    fn flow_start(&mut self, kind: Kind) -> Result<(), GoError> {
+    fn flow_start(&mut self, kind: Kind<'a>) -> Result<(), GoError> {
         self.save_simple_key()?;
         let token_number = self.parsed + self.tokens.len();
         self.simple_keys.push(SimpleKey {
@@ -453,7 +480,7 @@ impl Scanner {
         self.one(kind)
     }
 
-    fn flow_end(&mut self, kind: Kind) -> Result<(), GoError> {
+    fn flow_end(&mut self, kind: Kind<'a>) -> Result<(), GoError> {
         self.remove_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
@@ -531,10 +558,9 @@ impl Scanner {
         self.simple_key_allowed = false;
         let start = self.mark;
         self.skip();
-        let mut name = Vec::new();
-        while is_word(self.byte(0)) {
-            self.read(&mut name);
-        }
+        let length = self.rest().iter().take_while(|it| is_word(**it)).count();
+        let name = self.slice(self.at, self.at + length);
+        self.pass(length);
         let follows = self.is_blank_or_end(0) || b"?:,]}%@`".contains(&self.byte(0));
         if name.is_empty() || !follows {
             return Err(self.error(
@@ -542,7 +568,6 @@ impl Scanner {
                 start,
             ));
         }
-        let name = text(name);
         self.push(
             if is_anchor {
                 Kind::Anchor(name)
@@ -554,8 +579,7 @@ impl Scanner {
         Ok(())
     }
 
-    pub(super) fn push_scalar(&mut self, bytes: Vec<u8>, style: Style, start: Mark) {
-        let text = text(bytes);
+    pub(super) fn push_scalar(&mut self, text: Cow<'a, str>, style: Style, start: Mark) {
         self.push(Kind::Scalar { text, style }, start);
     }
 }

@@ -1,5 +1,7 @@
 //! Tokens and their places.
 
+use std::borrow::Cow;
+
 /// A place in the source; lines and columns count from zero, in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -9,13 +11,13 @@ pub(super) struct Mark {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Token {
-    pub kind: Kind,
+pub(super) struct Token<'a> {
+    pub kind: Kind<'a>,
     pub start: Mark,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Kind<'a> {
     StreamEnd,
     Version { major: u8, minor: u8 },
     TagDirective { handle: String, prefix: String },
@@ -32,10 +34,10 @@ pub(super) enum Kind {
     FlowEntry,
     Key,
     Value,
-    Alias(String),
-    Anchor(String),
+    Alias(&'a str),
+    Anchor(&'a str),
     Tag { handle: String, suffix: String },
-    Scalar { text: String, style: Style },
+    Scalar { text: Cow<'a, str>, style: Style },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
