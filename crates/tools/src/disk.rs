@@ -1,5 +1,7 @@
 //! Files on disk as rendering reads them.
 
+mod reach;
+
 use std::{
     fs::File,
     io::Read as _,
@@ -35,12 +37,12 @@ impl Disk {
         Self { root: root.into(), opened: Arc::default() }
     }
 
-    /// The repository around a canonical path, else the folder itself; and the path in it.
+    /// The repository around a canonical path, else the folder itself and what it builds on; and the path in it.
     pub fn around(path: &Path) -> (Self, String) {
         let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
         let repository = folder.ancestors().find(|it| it.join(".git").exists());
-        let root = repository.unwrap_or(folder);
-        let inside = path.strip_prefix(root).unwrap_or(Path::new("")).to_string_lossy().into_owned();
+        let root = repository.map_or_else(|| reach::root_of(folder), Path::to_owned);
+        let inside = path.strip_prefix(&root).unwrap_or(Path::new("")).to_string_lossy().into_owned();
         (Self::at(root), inside)
     }
 

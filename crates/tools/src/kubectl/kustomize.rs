@@ -89,11 +89,6 @@ fn build(folder: &str, mut request: Request, console: &Console) -> Result<String
         return Err(Failure::new(format!("error: must build at directory: '{}': file is not directory", path.display())));
     }
     let (files, inside) = Disk::around(&path);
-    // Outside of a repository bases may lie beside the folder.
-    let (files, inside) = match files.root() == path && !path.join(".git").exists() {
-        true => (Disk::at("/"), path.to_string_lossy().trim_start_matches('/').to_owned()),
-        false => (files, inside),
-    };
     let wrong = |error: &dyn std::fmt::Display| Failure::new(format!("error: {error}"));
     match render::detect(&files, &inside).map_err(|error| wrong(&error))? {
         Some(Format::Kustomization) => {}
