@@ -150,7 +150,25 @@ impl<'t> Lexer<'t> {
     }
 
     fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        match self.byte()? {
+            byte if byte.is_ascii() => Some(char::from(byte)),
+            _ => self.rest().chars().next(),
+        }
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.input.as_bytes().get(self.position).copied()
+    }
+
+    /// Passes what may be part of a name.
+    fn pass_name(&mut self) {
+        let bytes = &self.input.as_bytes()[self.position..];
+        let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        self.position += bytes.iter().take_while(plain).count();
+        while self.peek().is_some_and(is_alphanumeric) {
+            self.advance();
+        }
     }
 
     fn advance(&mut self) -> Option<char> {
@@ -274,11 +292,10 @@ impl<'t> Lexer<'t> {
 
     /// Whether a right delimiter comes, and whether it trims what follows.
     fn at_right_delim(&self) -> Option<bool> {
-        let rest = self.rest();
-        if has_right_trim(rest) && rest[2..].starts_with(RIGHT) {
-            Some(true)
-        } else {
-            rest.starts_with(RIGHT).then_some(false)
+        match self.input.as_bytes()[self.position..] {
+            [b'}', b'}', ..] => Some(false),
+            [b' ' | b'\t' | b'\r' | b'\n', b'-', b'}', b'}', ..] => Some(true),
+            _ => None,
         }
     }
 
@@ -358,8 +375,9 @@ impl<'t> Lexer<'t> {
 
     fn lex_space(&mut self) -> Step<'t> {
         let mut spaces = 0;
-        while self.peek().is_some_and(is_space) {
-            self.advance();
+        while let Some(byte @ (b' ' | b'\t' | b'\r' | b'\n')) = self.byte() {
+            self.position += 1;
+            self.line += usize::from(byte == b'\n');
             spaces += 1;
         }
         // The last space may belong to a delimiter that trims.
@@ -377,9 +395,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn lex_identifier(&mut self) -> Step<'t> {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
-        }
+        self.pass_name();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -410,9 +426,7 @@ impl<'t> Lexer<'t> {
                 TokenKind::Dot
             });
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.advance();
-        }
+        self.pass_name();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -428,46 +442,53 @@ impl<'t> Lexer<'t> {
 
     /// Whether what comes may follow a name.
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(_) => self.rest().starts_with(RIGHT),
+        match self.byte() {
+            None
+            | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
+            Some(b'}') => self.rest().starts_with(RIGHT),
+            Some(_) => false,
         }
     }
 
     fn lex_char(&mut self) -> Step<'t> {
-        if self.closes('\'') {
+        if self.closes(b'\'') {
             return self.emit(TokenKind::CharConstant);
         }
         self.fail("unterminated character constant".to_owned())
     }
 
     fn lex_quote(&mut self) -> Step<'t> {
-        if self.closes('"') {
+        if self.closes(b'"') {
             return self.emit(TokenKind::String);
         }
         self.fail("unterminated quoted string".to_owned())
     }
 
     /// Reads up to the closing quote, which must be on the same line.
-    fn closes(&mut self, quote: char) -> bool {
+    fn closes(&mut self, quote: u8) -> bool {
+        // All that matters is ASCII, and no part of another character looks like it.
+        let mut rest = self.input.as_bytes()[self.position..].iter();
         loop {
-            match self.advance() {
-                None | Some('\n') => return false,
-                Some('\\') if matches!(self.advance(), None | Some('\n')) => return false,
-                Some(c) if c == quote => return true,
-                Some(_) => {}
+            let found = match rest.next() {
+                None | Some(b'\n') => Some(false),
+                Some(b'\\') if matches!(rest.next(), None | Some(b'\n')) => Some(false),
+                Some(byte) if *byte == quote => Some(true),
+                Some(_) => None,
+            };
+            if let Some(closed) = found {
+                self.position = self.input.len() - rest.len();
+                return closed;
             }
         }
     }
 
     fn lex_raw_quote(&mut self) -> Step<'t> {
-        loop {
-            match self.advance() {
-                None => return self.fail("unterminated raw quoted string".to_owned()),
-                Some('`') => return self.emit(TokenKind::RawString),
-                Some(_) => {}
-            }
-        }
+        let Some(end) = self.rest().find('`') else {
+            return self.fail("unterminated raw quoted string".to_owned());
+        };
+        self.line += newlines(&self.rest()[..end]);
+        self.position += end + 1;
+        self.emit(TokenKind::RawString)
     }
 
     fn lex_number(&mut self) -> Step<'t> {

@@ -173,18 +173,19 @@ pub(crate) fn split(text: &str, compat: Compat) -> Vec<String> {
 
 /// The next line from `start` on that starts with dashes.
 fn find_dashes(text: &str, start: usize, compat: Compat) -> Option<usize> {
+    let bytes = text.as_bytes();
     let mut from = start;
     loop {
-        let found = from + text.get(from..)?.find("---")?;
-        let after_break = found > 0 && text.as_bytes()[found - 1] == b'\n';
+        let rest = bytes.get(from..)?;
+        let after_break = from > 0 && bytes[from - 1] == b'\n';
         let cuts = match compat {
-            Compat::Helm4 => found == 0 || after_break,
-            Compat::Helm3 => found == 0 || after_break && found > start,
+            Compat::Helm4 => from == 0 || after_break,
+            Compat::Helm3 => from == 0 || after_break && from > start,
         };
-        if cuts {
-            return Some(found);
+        if cuts && rest.starts_with(b"---") {
+            return Some(from);
         }
-        from = found + 3;
+        from += rest.iter().position(|it| *it == b'\n')? + 1;
     }
 }
 

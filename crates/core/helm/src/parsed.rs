@@ -1,6 +1,7 @@
 //! Parsed templates, kept with the chart so that it is parsed once and rendered often.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -21,20 +22,28 @@ impl ParsedCache {
     pub fn get_or_parse(
         &self,
         name: &str,
-        text: impl FnOnce() -> String,
+        text: &[u8],
         functions: &Functions,
     ) -> Result<Parsed, ParseError> {
         let found = self.locked().get(name).cloned();
         if let Some(parsed) = found {
             return Ok(parsed);
         }
-        let parsed: Parsed = TemplateSet::parse_only(name, &text(), functions)?.into();
+        let parsed: Parsed = TemplateSet::parse_only(name, &readable(text), functions)?.into();
         self.locked().insert(name.to_owned(), Arc::clone(&parsed));
         Ok(parsed)
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Parsed>> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Text as it is; what is no text as Rust shows it.
+fn readable(text: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(text),
     }
 }
 

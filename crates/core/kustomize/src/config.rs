@@ -129,10 +129,10 @@ impl Config {
             "replicas",
         ] {
             if let Some(list) = self.list(name) {
-                list.sort_by_key(|it| order(&it.gvk()));
+                list.sort_by_cached_key(|it| order(&it.gvk()));
             }
         }
-        self.name_reference.sort_by_key(|it| order(&it.target));
+        self.name_reference.sort_by_cached_key(|it| order(&it.target));
     }
 
     /// Reads a transformer configuration; what it does not know is passed over, as in the original.

@@ -106,20 +106,80 @@ pub fn apply(
         return Ok(());
     }
     let create = if spec.create { create } else { Create::Never };
-    let parts: Vec<String>;
-    let simple: Vec<&str> = if spec.path.contains('\\') {
-        parts = split_path(&spec.path);
-        parts.iter().map(String::as_str).collect()
+    walk(object, &spec.path, create, set)
+}
+
+/// Calls `set` with every node at the end of `path`.
+///
+/// # Errors
+///
+/// A scalar on the way, or what `set` refuses.
+pub fn walk(
+    object: &mut Node,
+    path: &str,
+    create: Create,
+    set: &mut dyn FnMut(&mut Node) -> Result<(), String>,
+) -> Result<(), BuildError> {
+    let found = if has_escapes(path) {
+        step(object, Way::Parts(&split_path(path)), create, set)
     } else {
-        spec.path.split('/').collect()
+        step(object, Way::Text(path), create, set)
     };
-    step(object, &simple, create, set)
-        .map_err(|error| BuildError::new(format!("`{}`: {error}", spec.path)))
+    found.map_err(|error| BuildError::new(format!("`{path}`: {error}")))
+}
+
+fn has_escapes(path: &str) -> bool {
+    path.as_bytes().contains(&b'\\')
+}
+
+/// Whether the way to the field begins at all: most objects have none of the fields.
+pub fn may_have(node: &Node, path: &str) -> bool {
+    if has_escapes(path) {
+        return true;
+    }
+    let (mut node, mut way) = (node, Way::Text(path));
+    while let Some((part, rest)) = way.split_first() {
+        let Node::Map(map) = node else { return true };
+        let Some(found) = map.get(part.strip_suffix("[]").unwrap_or(part)) else {
+            return false;
+        };
+        (node, way) = (found, rest);
+    }
+    true
+}
+
+/// What is left of a path.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// Without escapes, so that it need not be taken apart beforehand.
+    Text(&'a str),
+    Parts(&'a [String]),
+    Done,
+}
+
+impl<'a> Way<'a> {
+    fn split_first(self) -> Option<(&'a str, Self)> {
+        match self {
+            Self::Text(path) => {
+                let cut = path.bytes().position(|it| it == b'/');
+                Some(match cut {
+                    Some(cut) => (&path[..cut], Self::Text(&path[cut + 1..])),
+                    None => (path, Self::Done),
+                })
+            }
+            Self::Parts([part, rest @ ..]) => Some((part.as_str(), Self::Parts(rest))),
+            Self::Parts([]) | Self::Done => None,
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        matches!(self, Self::Parts([]) | Self::Done)
+    }
 }
 
 fn step(
     node: &mut Node,
-    path: &[&str],
+    path: Way<'_>,
     create: Create,
     set: &mut dyn FnMut(&mut Node) -> Result<(), String>,
 ) -> Result<(), String> {
@@ -136,7 +196,7 @@ fn step(
         Node::Map(map) => {
             let (name, is_list) = match part.strip_suffix("[]") {
                 Some(name) => (name, true),
-                None => (*part, false),
+                None => (part, false),
             };
             let made = match create {
                 Create::As(_) if is_list => None,

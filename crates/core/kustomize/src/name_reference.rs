@@ -8,9 +8,8 @@ use std::{
 use crate::{
     config::Config,
     error::BuildError,
-    field::{Create, apply},
+    field::{Create, may_have, walk},
     id::{Gvk, Id},
-    kustomization::FieldSpec,
     node::{Map, Node, Tag},
     resource::Resource,
     set::ResourceSet,
@@ -57,7 +56,7 @@ pub fn transform(set: &mut ResourceSet, config: &Config) -> Result<(), BuildErro
         let mut referrer = None;
         for reference in &config.name_reference {
             for spec in &reference.referrers {
-                if !spec.selects(&original.gvk) || !has_field(resource.node(), &spec.path) {
+                if !spec.selects(&original.gvk) || !may_have(resource.node(), &spec.path) {
                     continue;
                 }
                 let referrer = referrer.get_or_insert_with(|| Referrer::of(resource));
@@ -67,43 +66,16 @@ pub fn transform(set: &mut ResourceSet, config: &Config) -> Result<(), BuildErro
                     role_path: spec.path.ends_with("roleRef/name"),
                     candidates: &candidates,
                 };
-                let gvk = resource.gvk();
                 // Only the kind it was first had to fit.
-                let spec = FieldSpec {
-                    create: false,
-                    ..FieldSpec::new(&spec.path, false)
-                };
                 let id = Arc::clone(resource.id());
-                apply(
-                    resource.node_mut(),
-                    &gvk,
-                    &spec,
-                    Create::Never,
-                    &mut |node| update.set(node),
-                )
+                walk(resource.node_mut(), &spec.path, Create::Never, &mut |node| {
+                    update.set(node)
+                })
                 .map_err(|error| error.during(format_args!("updating name reference in {id}")))?;
             }
         }
     }
     Ok(())
-}
-
-/// Whether the way to the field begins at all: most objects have none of the fields.
-fn has_field(node: &Node, path: &str) -> bool {
-    if path.contains('\\') {
-        return true;
-    }
-    let mut node = node;
-    for part in path.split('/') {
-        match node {
-            Node::Map(map) => match map.get(part.strip_suffix("[]").unwrap_or(part)) {
-                Some(it) => node = it,
-                None => return false,
-            },
-            Node::List(_) | Node::Scalar(_) => return true,
-        }
-    }
-    true
 }
 
 impl Candidates {

@@ -94,6 +94,12 @@ pub fn transform(
         name: patch.options.get("allowNameChange") == Some(&true),
         kind: patch.options.get("allowKindChange") == Some(&true),
     };
+    let body = match body {
+        Body::Merge(patches) if allowed.name || allowed.kind => {
+            Body::Merge(patches.iter().map(noted).collect())
+        }
+        body => body,
+    };
     let target = patch.target.as_ref().map(Matcher::new).transpose()?;
     let done = match (body, target) {
         (Body::Json(_), None) => Err(BuildError::new(
@@ -206,6 +212,16 @@ pub fn merge_copy_by_id(
     let version = crate::id::Gvk::of(patch).api_version();
     let copy = Arc::new(copied(patch, &version));
     merge_by_id(&copy, Allowed::default(), schemas, set)
+}
+
+/// A patch as the original notes on it what it may change: its annotations become text, and no null deletes.
+fn noted(patch: &Arc<Node>) -> Arc<Node> {
+    let mut copy = Resource::new(Arc::clone(patch));
+    if copy.metadata("annotations").is_some() {
+        let texts = copy.texts("annotations");
+        copy.set_texts("annotations", texts);
+    }
+    Arc::new(copy.take_node())
 }
 
 /// A patch as the original copies it: labels and annotations are written anew, and so become text.

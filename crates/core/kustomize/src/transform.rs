@@ -269,36 +269,63 @@ pub fn images(set: &mut ResourceSet, image: &Image, specs: &[FieldSpec]) -> Resu
 
 struct ImageChange<'a> {
     image: &'a Image,
-    pattern: Regex,
-    /// The name as text, when the pattern is no more than that.
-    plain: Option<&'a str>,
+    pattern: ImagePattern<'a>,
+}
+
+/// Which images are meant: a name, which the original takes for a regular expression.
+enum ImagePattern<'a> {
+    /// Letters, digits and the like, and points, which stand for any character.
+    Plain(&'a str),
+    Regex(Regex),
+}
+
+impl<'a> ImagePattern<'a> {
+    fn new(name: &'a str) -> Result<Self, BuildError> {
+        if name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_/:.".contains(&it)) {
+            return Ok(Self::Plain(name));
+        }
+        let pattern = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$");
+        Regex::new(&pattern).map(Self::Regex).map_err(|error| {
+            BuildError::new(format!("image name `{name}` is no regular expression: {error}"))
+        })
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        let name = match self {
+            Self::Plain(name) => *name,
+            Self::Regex(pattern) => return pattern.is_match(text),
+        };
+        let mut rest = text.chars();
+        let fits = |wanted: u8| match wanted {
+            b'.' => rest.next().is_some_and(|it| it != '\n'),
+            _ => rest.next() == Some(char::from(wanted)),
+        };
+        name.bytes().all(fits) && is_version(rest.as_str())
+    }
+}
+
+/// Whether a tag, a digest, both or nothing follows the name of an image.
+fn is_version(rest: &str) -> bool {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "_.{}-".contains(it);
+    let rest = rest.strip_prefix(':').map_or(rest, |tag| tag.trim_start_matches(is_part));
+    match rest.strip_prefix("@sha256:") {
+        Some(digest) => digest.chars().all(is_part),
+        None => rest.is_empty(),
+    }
 }
 
 impl<'a> ImageChange<'a> {
     fn new(image: &'a Image) -> Result<Self, BuildError> {
-        let name = &image.name;
-        let pattern = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$");
         Ok(Self {
             image,
-            pattern: Regex::new(&pattern).map_err(|error| {
-                BuildError::new(format!(
-                    "image name `{name}` is no regular expression: {error}"
-                ))
-            })?,
-            plain: name
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || b"-_/:".contains(&it))
-                .then_some(name),
+            pattern: ImagePattern::new(&image.name)?,
         })
     }
 
     /// Whether any text of the object could be meant: most objects hold no such image.
     fn occurs(&self, node: &Node) -> bool {
         match node {
-            Node::Scalar(it) => match self.plain {
-                Some(name) => it.text.starts_with(name),
-                None => self.pattern.is_match(&it.text),
-            },
+            Node::Scalar(it) => self.pattern.is_match(&it.text),
             Node::List(items) => items.iter().any(|it| self.occurs(it)),
             Node::Map(map) => map.iter().any(|(key, it)| {
                 self.occurs(it)

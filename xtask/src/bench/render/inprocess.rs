@@ -31,13 +31,13 @@ pub struct Took {
 /// Our engine.
 pub fn ours(workspace: &Workspace, chart: &Path) -> anyhow::Result<Took> {
     let status = program::cargo()
-        .args(["build", "--release", "--locked", "--package", "render", "--example", "speed"])
+        .args(["build", "--release", "--locked", "--package", "render", "--example", "repeat"])
         .status()?;
     ensure!(status.success(), "the build ended with {status}");
     let folder = chart.parent().context("a chart lies in a folder")?;
     let name = chart.file_name().context("a chart has a name")?;
     // The folder holds the chart alone: all of it is read into memory.
-    took(Command::new(workspace.target.join("release/examples/speed")).arg(folder).arg(name).arg(TIMES))
+    took(Command::new(workspace.target.join("release/examples/repeat")).arg(folder).arg(name).arg(TIMES))
 }
 
 /// Helm's own engine; building it takes minutes the first time.

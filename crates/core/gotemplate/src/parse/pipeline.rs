@@ -139,22 +139,23 @@ impl<'t> Parser<'t, '_> {
 
     /// A term with the fields after it.
     fn operand(&mut self) -> Parsed<Option<Arg>> {
-        let Some(term) = self.term()? else {
+        let Some(mut term) = self.term()? else {
             return Ok(None);
         };
         if self.peek().kind != TokenKind::Field {
             return Ok(Some(term));
         }
         let position = at(&self.peek());
-        let mut fields: Vec<Box<str>> = Vec::new();
+        let mut fields = match &mut term.kind {
+            ArgKind::Field(first) | ArgKind::Variable(_, _, first) => std::mem::take(first).into_vec(),
+            _ => Vec::new(),
+        };
         while self.peek().kind == TokenKind::Field {
             fields.push(self.next().text[1..].into());
         }
         let kind = match term.kind {
-            ArgKind::Field(first) => ArgKind::Field(first.into_iter().chain(fields).collect()),
-            ArgKind::Variable(id, name, first) => {
-                ArgKind::Variable(id, name, first.into_iter().chain(fields).collect())
-            }
+            ArgKind::Field(_) => ArgKind::Field(fields.into()),
+            ArgKind::Variable(id, name, _) => ArgKind::Variable(id, name, fields.into()),
             ArgKind::Bool(value) => return self.no_fields(if value { "true" } else { "false" }),
             ArgKind::String(literal, _) => return self.no_fields(&literal),
             ArgKind::Number(number) => return self.no_fields(&number.text),
@@ -195,9 +196,9 @@ impl<'t> Parser<'t, '_> {
             TokenKind::Complex => self.number(&token, NumberToken::Complex)?,
             TokenKind::Number => self.number(&token, NumberToken::Plain)?,
             TokenKind::LeftParen => return self.parenthesized().map(Some),
-            TokenKind::String | TokenKind::RawString => match unquote(token.text) {
-                Ok(value) => ArgKind::String(token.text.into(), Literal::new(value)),
-                Err(_) => return self.fail("invalid syntax"),
+            TokenKind::String | TokenKind::RawString => match literal(token.text) {
+                Some(value) => ArgKind::String(token.text.into(), value),
+                None => return self.fail("invalid syntax"),
             },
             _ => {
                 self.backup();
@@ -235,4 +236,14 @@ impl<'t> Parser<'t, '_> {
             Err(message) => self.fail(message),
         }
     }
+}
+
+/// The value of a quoted text.
+fn literal(quoted: &str) -> Option<Literal> {
+    let inner = quoted.get(1..quoted.len().saturating_sub(1))?;
+    // Without escapes, and without what raw texts lose, it stands there as it is.
+    if inner.bytes().all(|it| it >= b' ' && it != b'\\') {
+        return Some(Literal::Utf8(inner.into()));
+    }
+    unquote(quoted).ok().map(Literal::new)
 }

@@ -137,7 +137,7 @@ fn include(shared: &Shared, call: &mut Call<'_>, arguments: &[Value]) -> Answer 
 fn tpl(shared: &Shared, call: &mut Call<'_>, arguments: &[Value]) -> Answer {
     let source = text(arguments, 0);
     let data = arguments.get(1).cloned().unwrap_or_default();
-    if !source.as_bytes().windows(2).any(|pair| pair == b"{{") {
+    if !source.as_bytes().windows(2).any(|pair| pair[0] == b'{' && pair[1] == b'{') {
         // Nothing to run, which is most of what charts pass.
         return Ok(Value::String(without_no_value(source)));
     }
@@ -174,11 +174,25 @@ fn tpl(shared: &Shared, call: &mut Call<'_>, arguments: &[Value]) -> Answer {
     Ok(Value::String(without_no_value(written)))
 }
 
+const NO_VALUE: &str = "<no value>";
+
+/// Whether the words occur. Few texts have a `<` at all, so looking for one is quickest.
+fn has_no_value(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|it| *it == b'<') {
+        rest = &rest[at..];
+        if rest.starts_with(NO_VALUE.as_bytes()) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
 /// Go prints `<no value>` for what is missing; Helm takes the words out of the whole text.
 pub(super) fn without_no_value(text: Text) -> Text {
-    const NO_VALUE: &str = "<no value>";
     match text.as_str() {
-        Some(whole) if whole.contains(NO_VALUE) => Text::from(whole.replace(NO_VALUE, "")),
+        Some(whole) if has_no_value(whole.as_bytes()) => Text::from(whole.replace(NO_VALUE, "")),
         Some(_) => text,
         None => {
             let bytes = text.as_bytes();

@@ -181,7 +181,7 @@ fn files_name(path: &str) -> &str {
 fn parse_all(jobs: &[Job], functions: &Functions) -> Result<TemplateSet, EngineError> {
     let mut set = TemplateSet::new(functions::SET_NAME);
     for job in jobs {
-        let text = || String::from_utf8_lossy(&job.chart.templates[job.index].data).into_owned();
+        let text = &job.chart.templates[job.index].data;
         let parsed = job.chart.parsed.get_or_parse(&job.name, text, functions);
         let parsed = parsed.map_err(|error| EngineError {
             message: error::parse_text(&error),

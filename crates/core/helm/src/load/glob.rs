@@ -2,12 +2,44 @@
 
 /// Whether the whole of `path` matches, by the rules of Go's `filepath.Match`.
 pub(crate) fn path_matches(pattern: &str, path: &str) -> bool {
-    if !pattern.contains(['*', '?', '[', '\\']) {
-        return pattern == path;
+    if pattern.is_ascii() && path.is_ascii() && !pattern.as_bytes().contains(&b'[') {
+        return bytes_match(pattern.as_bytes(), path.as_bytes());
     }
     let pattern: Vec<char> = pattern.chars().collect();
     let path: Vec<char> = path.chars().collect();
     matches_from(&pattern, &path, Star::StopsAtSlash)
+}
+
+/// As [`path_matches`], for patterns without classes where a character is a byte.
+fn bytes_match(pattern: &[u8], path: &[u8]) -> bool {
+    let (mut at, mut on) = (0, 0);
+    // Where to try again: after the star, one byte further on.
+    let mut retry = None;
+    loop {
+        let step = match (pattern.get(at), path.get(on)) {
+            (None, None) => return true,
+            (Some(b'*'), _) => {
+                at += 1;
+                retry = Some((at, on));
+                continue;
+            }
+            (Some(b'?'), Some(it)) => (*it != b'/').then_some(1),
+            (Some(b'\\'), it @ Some(_)) => (pattern.get(at + 1) == it).then_some(2),
+            (Some(wanted), Some(it)) => (wanted == it).then_some(1),
+            (None, Some(_)) | (Some(_), None) => None,
+        };
+        match (step, retry) {
+            (Some(step), _) => {
+                at += step;
+                on += 1;
+            }
+            (None, Some((after, from))) if path.get(from).is_some_and(|it| *it != b'/') => {
+                retry = Some((after, from + 1));
+                (at, on) = (after, from + 1);
+            }
+            (None, _) => return false,
+        }
+    }
 }
 
 /// Whether Go would accept the pattern.

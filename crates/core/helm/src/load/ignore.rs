@@ -24,9 +24,30 @@ pub(crate) struct Rules {
 #[derive(Clone, Debug)]
 struct Rule {
     pattern: String,
+    shape: Shape,
     negated: bool,
     only_folders: bool,
     scope: Scope,
+}
+
+/// What a pattern needs to be matched: most are a name or an ending.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Literal,
+    /// `*` and what a name ends with.
+    Ending,
+    Other,
+}
+
+impl Shape {
+    fn of(pattern: &str) -> Self {
+        let is_plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+        match pattern.strip_prefix('*') {
+            None if is_plain(pattern) => Self::Literal,
+            Some(ending) if is_plain(ending) => Self::Ending,
+            _ => Self::Other,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +98,7 @@ impl Rules {
         };
         self.rules.push(Rule {
             pattern: rule.to_owned(),
+            shape: Shape::of(rule),
             negated,
             only_folders,
             scope,
@@ -87,12 +109,18 @@ impl Rules {
     /// Whether the file or folder at `path` is left out. A negated rule leaves out all that it does not match.
     pub fn ignores(&self, path: &str, kind: FileKind) -> bool {
         let is_folder = kind == FileKind::Folder;
+        let name = files::file_name(path);
         for rule in &self.rules {
-            let subject = match rule.scope {
-                Scope::Path => path,
-                Scope::Name => files::file_name(path),
+            if !rule.negated && rule.only_folders && !is_folder {
+                continue;
+            }
+            let matched = match (rule.scope, rule.shape) {
+                (Scope::Path, Shape::Literal) => path == rule.pattern,
+                (Scope::Name, Shape::Literal) => name == rule.pattern,
+                (Scope::Name, Shape::Ending) => name.as_bytes().ends_with(&rule.pattern.as_bytes()[1..]),
+                (Scope::Path, Shape::Ending | Shape::Other) => path_matches(&rule.pattern, path),
+                (Scope::Name, Shape::Other) => path_matches(&rule.pattern, name),
             };
-            let matched = path_matches(&rule.pattern, subject);
             if rule.negated {
                 if rule.only_folders && !is_folder || !matched {
                     return true;

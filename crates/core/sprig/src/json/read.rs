@@ -30,12 +30,13 @@ pub fn read(bytes: &[u8], dialect: Dialect) -> Result<Value, JsonError> {
         dialect,
         at: 0,
         depth: 0,
+        too_large: None,
     };
     reader.blanks();
     let value = reader.value("looking for beginning of value")?;
     reader.blanks();
     match reader.peek() {
-        None => Ok(value),
+        None => reader.too_large.map_or(Ok(value), Err),
         Some(_) => Err(reader.unexpected("after top-level value")),
     }
 }
@@ -45,6 +46,8 @@ struct Reader<'a> {
     dialect: Dialect,
     at: usize,
     depth: usize,
+    /// The first number that is none of Go's: a fault further on in the text is told first.
+    too_large: Option<JsonError>,
 }
 
 impl Reader<'_> {
@@ -220,13 +223,14 @@ impl Reader<'_> {
         let text = self.bytes.get(start..self.at).unwrap_or_default();
         let text = String::from_utf8_lossy(text);
         let number = text.parse::<f64>().unwrap_or(f64::INFINITY);
-        if number.is_finite() {
-            Ok(Value::Float64(number))
-        } else {
-            Err(JsonError(format!(
-                "json: cannot unmarshal number {text} into Go value of type float64"
-            )))
+        if !number.is_finite() {
+            self.too_large.get_or_insert_with(|| {
+                JsonError(format!(
+                    "json: cannot unmarshal number {text} into Go value of type float64"
+                ))
+            });
         }
+        Ok(Value::Float64(number))
     }
 
     fn digits(&mut self) {

@@ -1,6 +1,8 @@
 //! Cuts a text into tokens. Keys are found late: what looks like a scalar turns out to be a key
 //! when its colon comes.
 
+mod keys;
+
 use std::{borrow::Cow, collections::VecDeque};
 
 use super::{
@@ -10,8 +12,6 @@ use super::{
 
 /// Collections may nest so deep, in flow and in block style.
 const DEPTH_MAX: usize = 10_000;
-/// A key without `?` takes at most so many characters.
-const SIMPLE_KEY_MAX: usize = 1_024;
 
 /// Something that will be a key if a colon follows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -338,52 +338,6 @@ impl<'a> Scanner<'a> {
         self.at += length;
         self.mark.index += symbols;
         self.mark.column += symbols;
-    }
-
-    fn is_valid(&mut self, at: usize) -> Result<bool, GoError> {
-        let key = self.simple_keys[at];
-        if !key.possible {
-            return Ok(false);
-        }
-        if key.mark.line < self.mark.line || key.mark.index + SIMPLE_KEY_MAX < self.mark.index {
-            if key.required {
-                return Err(self.error("could not find expected ':'", key.mark));
-            }
-            self.simple_keys[at].possible = false;
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    fn save_simple_key(&mut self) -> Result<(), GoError> {
-        if !self.simple_key_allowed {
-            return Ok(());
-        }
-        let key = SimpleKey {
-            possible: true,
-            required: self.flow_level == 0 && self.indent == self.column(),
-            token_number: self.parsed + self.tokens.len(),
-            indexed: true,
-            mark: self.mark,
-        };
-        self.remove_simple_key()?;
-        if let Some(last) = self.simple_keys.last_mut() {
-            *last = key;
-        }
-        Ok(())
-    }
-
-    fn remove_simple_key(&mut self) -> Result<(), GoError> {
-        let Some(key) = self.simple_keys.last().copied() else {
-            return Ok(());
-        };
-        if key.possible && key.required {
-            return Err(self.error("could not find expected ':'", key.mark));
-        }
-        if let Some(last) = self.simple_keys.last_mut() {
-            last.possible = false;
-        }
-        Ok(())
     }
 
     /// Opens a block collection when the column is deeper than the one we are in.

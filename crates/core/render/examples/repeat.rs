@@ -1,24 +1,25 @@
 //! Renders a folder many times in one process and prints what one render took of the processor.
 //!
-//! Usage: `speed FOLDER PATH TIMES`, PATH being relative to FOLDER. The first number is
+//! Usage: `repeat FOLDER PATH TIMES`, PATH being relative to FOLDER. The first number is
 //! microseconds with everything read anew from memory, the second with a chart that was
 //! loaded once (the same for a kustomization), the third the bytes that came out.
 
 use std::{env, fs, hint::black_box, path::Path, sync::Arc, time::Duration};
 
 use files::MemoryFiles;
-use render::{Chance, Compat, Format, Request};
+use render::{Chance, Compat, Format, Request, Wanted};
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [folder, path, times] = &arguments[..] else {
-        eprintln!("usage: speed FOLDER PATH TIMES");
+        eprintln!("usage: repeat FOLDER PATH TIMES");
         std::process::exit(2);
     };
     let times: u32 = times.parse().expect("TIMES is a number");
     let mut files = MemoryFiles::new();
     read(Path::new(folder), "", &mut files);
-    let request = Request::of(path.as_str(), Chance { now: 0, key: [1; 32] });
+    let mut request = Request::of(path.as_str(), Chance { now: 0, key: [1; 32] });
+    request.wanted = Wanted::Text;
     let first = render::render(&files, &request).unwrap_or_else(|error| panic!("{}", error.lines().join("\n")));
     let anew = each(times, || {
         black_box(render::render(&files, &request)).expect("it rendered before");
