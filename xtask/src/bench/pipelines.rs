@@ -16,8 +16,11 @@ use crate::program;
 /// A run that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How often the list of runs is asked for.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How soon the list of runs is asked for again; the longer the wait was, the later.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// The latest: to be asked costs the server time, too.
+const GLANCE_MAX: Duration = Duration::from_millis(500);
 
 /// A project whose workflows are started by hand.
 pub struct Pipelines<'a> {
@@ -97,13 +100,15 @@ impl<'a> Pipelines<'a> {
     /// Waits until a run is over.
     pub fn finished(&self, id: &str) -> anyhow::Result<Run> {
         let began = Instant::now();
+        let mut glance = GLANCE;
         while began.elapsed() < PATIENCE {
             let runs: Runs = self.installation.json(&["runs"])?;
             let run = runs.items.into_iter().find(|run| run.id == id);
             if let Some(run) = run.filter(|run| run.finished.is_some()) {
                 return Ok(run);
             }
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(glance);
+            glance = GLANCE_MAX.min(glance * 2);
         }
         bail!("{id} is not over after {PATIENCE:?}")
     }

@@ -3,8 +3,8 @@
 use super::{Finding, sources::Sources};
 use crate::workspace::{Dependency, Layer, Package, Workspace};
 
-/// Core crates that stand at the bottom and know nothing of ours.
-const BOTTOM: [&str; 2] = ["names", "yaml"];
+/// Core crates that stand at the bottom and know nothing of ours but each other.
+const BOTTOM: [&str; 3] = ["loglines", "names", "yaml"];
 
 /// Dependencies that only their home may name, as the word in a path and the crates it lives in.
 /// Who wants to replace one then has one place to look at.
@@ -48,7 +48,7 @@ fn objection(workspace: &Workspace, package: &Package, layer: Layer, dependency:
     };
     let other = workspace.layer_of(path);
     let allowed = match layer {
-        Layer::Core => other == Layer::Core && !BOTTOM.contains(&package.name.as_str()),
+        Layer::Core => other == Layer::Core && (BOTTOM.contains(&name.as_str()) || !BOTTOM.contains(&package.name.as_str())),
         // A port may stand on another: tokens are records, images are blobs.
         Layer::Port => matches!(other, Layer::Core | Layer::Port),
         Layer::Service => matches!(other, Layer::Core | Layer::Port),

@@ -8,11 +8,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use loglines::Sieve;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Lines of a secret shorter than this are not masked: `{` and `}` of a JSON
@@ -35,9 +36,15 @@ const URI: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Clone, Default)]
 pub struct Masker {
     values: Arc<BTreeSet<String>>,
-    /// Made when the first text is to be masked: most jobs of a large run never mask any.
-    automaton: Arc<OnceLock<Option<AhoCorasick>>>,
+    finder: Arc<Finder>,
     longest: usize,
+}
+
+/// Both are made when the first text needs them: most jobs of a large run never mask any.
+#[derive(Default)]
+struct Finder {
+    sieve: OnceLock<Arc<Sieve>>,
+    automaton: OnceLock<AhoCorasick>,
 }
 
 impl Masker {
@@ -59,7 +66,7 @@ impl Masker {
         secrets.into_iter().for_each(|it| collect(it, values));
         if self.values.len() > before {
             self.longest = self.values.iter().map(String::len).max().unwrap_or(0);
-            self.automaton = Arc::default();
+            self.finder = Arc::default();
         }
     }
 
@@ -67,13 +74,24 @@ impl Masker {
         self.values.is_empty()
     }
 
-    fn automaton(&self) -> Option<&AhoCorasick> {
+    /// Tells texts that may hold a secret from those that hold none.
+    pub fn sieve(&self) -> Arc<Sieve> {
         let made = || {
-            let automaton = AhoCorasick::new(self.values.iter());
-            // It fails beyond four billion states only, which no set of secrets reaches.
-            (!self.values.is_empty()).then(|| automaton.expect("secrets fit into an automaton"))
+            let values: Vec<_> = self.values.iter().map(String::as_bytes).collect();
+            Arc::new(Sieve::new(&values))
         };
-        self.automaton.get_or_init(made).as_ref()
+        self.finder.sieve.get_or_init(made).clone()
+    }
+
+    fn automaton(&self) -> &AhoCorasick {
+        let made = || {
+            let mut builder = AhoCorasick::builder();
+            // Others search faster, but take longer to make than most logs have lines with secrets.
+            builder.kind(Some(AhoCorasickKind::ContiguousNFA));
+            // It fails beyond four billion states only, which no set of secrets reaches.
+            builder.build(self.values.iter()).expect("secrets fit into an automaton")
+        };
+        self.finder.automaton.get_or_init(made)
     }
 
     pub fn mask(&self, text: &str) -> String {
@@ -101,14 +119,12 @@ impl Masker {
     }
 
     fn hits(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let Some(automaton) = self.automaton() else {
-            return Vec::new();
-        };
         // Nearly all lines hold nothing; this is the fastest way to know.
-        if !automaton.is_match(bytes) {
+        if !self.sieve().catches(bytes) {
             return Vec::new();
         }
-        let mut found: Vec<_> = automaton
+        let mut found: Vec<_> = self
+            .automaton()
             .find_overlapping_iter(bytes)
             .map(|it| it.range())
             .collect();

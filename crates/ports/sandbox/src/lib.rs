@@ -15,6 +15,7 @@ pub mod netlink;
 pub mod scripted;
 mod spawner;
 mod spec;
+mod spread;
 mod status;
 mod streams;
 mod sys;
@@ -30,6 +31,7 @@ pub use inside::{Inside, Insides, OverlayError};
 pub use local::Local;
 use serde::{Deserialize, Serialize};
 pub use spawner::{Nat, remove_bridge, spawner_main_if_asked};
+pub use spread::spread;
 pub use spec::{
     Access, HostView, Io, Limits, Main, Mount, Network, Privilege, Process, Root, Seccomp, Security, ShownAccess, ShownFolder,
     Spec,
@@ -78,6 +80,12 @@ pub trait Sandbox: Send + Sync {
 
     /// Finds the log and the end of a process, running or ended.
     async fn attach(&self, id: &SandboxId, name: &ProcessName) -> Result<Attached>;
+
+    /// [`Sandbox::exec`] and [`Sandbox::attach`] in one go, for a process whose output is logged.
+    async fn exec_attached(&self, id: &SandboxId, name: &ProcessName, process: &Process) -> Result<Attached> {
+        self.exec(id, name, process).await?;
+        self.attach(id, name).await
+    }
 
     /// Signals, ends or removes; see [`Target`].
     async fn stop(&self, id: &SandboxId, target: Target) -> Result<()>;

@@ -165,9 +165,39 @@ impl Sandbox for Local {
 
     async fn attach(&self, id: &SandboxId, name: &ProcessName) -> Result<Attached> {
         let request = Request::Attach { id: id.clone(), name: name.clone() };
-        let (mut connection, log) = self.find(&request).await?;
+        let (connection, log) = self.find(&request).await?;
+        Ok(self.attached(connection, request, log))
+    }
+
+    /// Both are asked at once, so the answers are one way and back away, and not two.
+    async fn exec_attached(&self, id: &SandboxId, name: &ProcessName, process: &Process) -> Result<Attached> {
+        let exec = Request::Exec { id: id.clone(), name: name.clone(), process: process.clone() };
+        let attach = Request::Attach { id: id.clone(), name: name.clone() };
+        let mut connection = self.connect().await?;
+        connection.send(&[&exec, &attach]).await?;
+        let (mut found, mut is_started) = (None, false);
+        loop {
+            match connection.next().await? {
+                Reply::Started { .. } => is_started = true,
+                Reply::Found { log } => found = Some(log),
+                reply => return Err(unexpected(&reply)),
+            }
+            if let Some(log) = found.take_if(|_| is_started) {
+                return Ok(self.attached(connection, attach, log));
+            }
+        }
+    }
+
+    async fn stop(&self, id: &SandboxId, target: Target) -> Result<()> {
+        done(self.ask(&Request::Stop { id: id.clone(), target }).await?.0)
+    }
+}
+
+impl Local {
+    /// What was found by `request`, over whose connection its end is told.
+    fn attached(&self, mut connection: Connection, request: Request, log: Option<PathBuf>) -> Attached {
         let local = self.clone();
-        Ok(Attached::new(log, async move {
+        Attached::new(log, async move {
             loop {
                 match connection.next().await {
                     Ok(Reply::Exit(exit)) => return Ok(exit),
@@ -177,15 +207,9 @@ impl Sandbox for Local {
                     Err(error) => return Err(error),
                 }
             }
-        }))
+        })
     }
 
-    async fn stop(&self, id: &SandboxId, target: Target) -> Result<()> {
-        done(self.ask(&Request::Stop { id: id.clone(), target }).await?.0)
-    }
-}
-
-impl Local {
     async fn find(&self, request: &Request) -> Result<(Connection, Option<PathBuf>)> {
         match self.ask_first(request).await? {
             (Reply::Found { log }, connection) => Ok((connection, log)),
@@ -251,7 +275,13 @@ impl Connection {
     }
 
     async fn ask(&mut self, request: &Request) -> Result<Reply> {
-        let bytes = wire::frame(request).map_err(Error::machine("asking the spawner"))?;
+        self.send(&[request]).await?;
+        self.next().await
+    }
+
+    async fn send(&mut self, requests: &[&Request]) -> Result<()> {
+        let frames = requests.iter().map(|request| wire::frame(request)).collect::<io::Result<Vec<_>>>();
+        let bytes = frames.map_err(Error::machine("asking the spawner"))?.concat();
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let mut ready = self.socket.writable().await.map_err(Error::SpawnerGone)?;
@@ -259,7 +289,7 @@ impl Connection {
                 rest = &rest[sent.map_err(Error::SpawnerGone)?..];
             }
         }
-        self.next().await
+        Ok(())
     }
 
     async fn next(&mut self) -> Result<Reply> {

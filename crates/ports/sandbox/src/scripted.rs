@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use loglines::Entry;
 use names::Timestamp;
 use tokio::sync::watch;
 
@@ -122,7 +123,11 @@ impl Scripted {
                 let log = self.dir.join(format!("{id}.{name}.log"));
                 let mut bytes = Vec::new();
                 for (stream, line) in lines {
-                    log::write(&mut bytes, "2026-01-01T00:00:00.000000000Z", stream, false, line.as_bytes());
+                    let stream = match stream {
+                        log::Stream::Stdout => loglines::Stream::Stdout,
+                        log::Stream::Stderr => loglines::Stream::Stderr,
+                    };
+                    Entry { time: b"2026-01-01T00:00:00.000000000Z", stream, partial: false, bytes: line.as_bytes() }.write(&mut bytes);
                 }
                 std::fs::write(&log, bytes).map_err(Error::machine("writing a log"))?;
                 Ok((PlayedProcess { log: Some(log), exit: sender }, None))

@@ -22,6 +22,9 @@ use tokio::{
 
 use crate::{BlobError, Blobs};
 
+/// A file is read in pieces of this size, each of which another thread must read.
+const READ_BYTES: usize = 128 * 1024;
+
 /// Names the log of one job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogName {
@@ -57,6 +60,22 @@ pub struct LogLine {
 
 fn first_attempt() -> u32 {
     1
+}
+
+impl LogLine {
+    /// Appends the line as it stands in the file of a log, with its line break.
+    pub fn write(&self, into: &mut Vec<u8>) {
+        let Self { at, attempt, step, stream, text, source_end_bytes } = self;
+        let stream = match stream {
+            OutputStream::Stdout => "stdout",
+            OutputStream::Stderr => "stderr",
+            OutputStream::Landfall => "landfall",
+        };
+        let head = format!("{{\"at\":\"{at}\",\"attempt\":{attempt},\"step\":{step},\"stream\":\"{stream}\",\"text\":\"");
+        into.extend_from_slice(head.as_bytes());
+        loglines::push_text(into, text);
+        into.extend_from_slice(format!("\",\"source_end_bytes\":{source_end_bytes}}}\n").as_bytes());
+    }
 }
 
 /// Why a log could not be written or read.
@@ -175,7 +194,7 @@ impl Logs {
 }
 
 impl LogWriter {
-    /// The last line that the log holds.
+    /// The last line that the log held when it was opened.
     pub fn last(&self) -> Option<&LogLine> {
         self.last.as_ref()
     }
@@ -184,13 +203,15 @@ impl LogWriter {
     pub async fn append(&mut self, lines: &[LogLine]) -> Result<(), LogError> {
         let mut text = Vec::new();
         for line in lines {
-            // A line is plain data, which serde_json always can write.
-            serde_json::to_writer(&mut text, line).expect("a log line is JSON");
-            text.push(b'\n');
+            line.write(&mut text);
         }
+        self.append_written(&text).await
+    }
+
+    /// The same for lines as [`LogLine::write`] writes them.
+    pub async fn append_written(&mut self, text: &[u8]) -> Result<(), LogError> {
         // Into the page cache: to hand it to another thread would take longer.
-        io::Write::write_all(&mut self.file, &text)?;
-        self.last = lines.last().cloned().or(self.last.take());
+        io::Write::write_all(&mut self.file, text)?;
         self.length.send_modify(|length| *length += text.len() as u64);
         Ok(())
     }
@@ -210,7 +231,7 @@ fn tokio_stream(file: fs::File) -> crate::ByteStream {
     Box::pin(futures_util::stream::unfold(Some(file), |file| async move {
         use tokio::io::AsyncReadExt as _;
         let mut file = file?;
-        let mut chunk = vec![0; 64 * 1024];
+        let mut chunk = vec![0; READ_BYTES];
         match file.read(&mut chunk).await {
             Ok(0) => None,
             Ok(read) => {
@@ -229,7 +250,7 @@ async fn whole_lines(path: &Path) -> io::Result<(u64, Option<LogLine>)> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, None)),
         Err(error) => return Err(error),
     };
-    let mut reader = BufReader::new(file);
+    let mut reader = BufReader::with_capacity(READ_BYTES, file);
     let (mut whole, mut last, mut line) = (0, None, Vec::new());
     loop {
         line.clear();
@@ -248,7 +269,7 @@ fn follow_file(file: fs::File, growing: Option<watch::Receiver<u64>>) -> LogLine
         read: u64,
         growing: Option<watch::Receiver<u64>>,
     }
-    let place = Place { reader: BufReader::new(file), read: 0, growing };
+    let place = Place { reader: BufReader::with_capacity(READ_BYTES, file), read: 0, growing };
     Box::pin(futures_util::stream::unfold(Some(place), |place| async move {
         let mut place = place?;
         loop {
@@ -329,6 +350,18 @@ mod tests {
     fn line(text: &str) -> LogLine {
         let at = Timestamp::from_micros(1);
         LogLine { at, attempt: 1, step: 0, stream: OutputStream::Stdout, text: text.into(), source_end_bytes: 7 }
+    }
+
+    #[test]
+    fn lines_are_written_as_serde_writes_them() {
+        let streams = [OutputStream::Stdout, OutputStream::Stderr, OutputStream::Landfall];
+        for (stream, text) in streams.into_iter().zip(["one \"two\" \\", "\u{1b}[31mrot\u{1b}[0m \t€", ""]) {
+            let line = LogLine { stream, ..line(text) };
+            let mut written = Vec::new();
+            line.write(&mut written);
+            let expected = serde_json::to_string(&line).expect("a log line is JSON") + "\n";
+            assert_eq!(String::from_utf8_lossy(&written), expected);
+        }
     }
 
     #[tokio::test]

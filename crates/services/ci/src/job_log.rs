@@ -44,19 +44,11 @@ impl JobLog {
         self.reached.get(&step).copied().unwrap_or_default()
     }
 
-    pub async fn append(&mut self, lines: &[LogLine]) {
-        if lines.is_empty() {
-            return;
-        }
-        // Lines of one step come together.
-        for lines in lines.chunk_by(|one, next| one.step == next.step) {
-            let furthest = lines.iter().map(|line| line.source_end_bytes).max().unwrap_or_default();
-            if let Some(line) = lines.first() {
-                let reached = self.reached.entry(line.step).or_default();
-                *reached = (*reached).max(furthest);
-            }
-        }
-        if let Err(error) = self.writer.append(lines).await {
+    /// Appends lines of a step as they stand in a log; its output is told up to `end` then.
+    pub async fn append_written(&mut self, step: u32, end: u64, text: &[u8]) {
+        let reached = self.reached.entry(step).or_default();
+        *reached = (*reached).max(end);
+        if let Err(error) = self.writer.append_written(text).await {
             tracing::error!(%error, "lines of a log are lost");
         }
     }
@@ -75,7 +67,13 @@ impl JobLog {
                 lines.push(LogLine { at, attempt, step, stream: OutputStream::Landfall, text, source_end_bytes });
             }
         }
-        self.append(&lines).await;
+        if lines.is_empty() {
+            return;
+        }
+        self.reached.entry(step).or_default();
+        if let Err(error) = self.writer.append(&lines).await {
+            tracing::error!(%error, "lines of a log are lost");
+        }
     }
 
     pub async fn seal(&mut self) -> Result<names::Digest, LogError> {

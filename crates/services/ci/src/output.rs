@@ -1,14 +1,11 @@
 //! Reads what a step prints: commands are obeyed, secrets masked, lines kept in the job's log.
 
-use std::{
-    borrow::Cow,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, time::Duration};
 
-use names::Timestamp;
+use loglines::{Entry, Heading, Scope, Scribe, Sieve, Stream};
 use sandbox::{
     Attached, Exit,
-    log::{Followed, Stream},
+    log::{Chunk, FollowedChunk},
 };
 use store::{LogLine, OutputStream};
 use tokio::sync::mpsc;
@@ -22,12 +19,12 @@ use crate::{
     place::{Debug, JobPlace},
 };
 
-/// Lines that come soon after others wait at most this long for company: a person notices a tenth of a
+/// Lines that come soon after others wait this long for company: a person notices a tenth of a
 /// second, a disk fewer writes. The first after a pause does not wait.
-const FLUSH: Duration = Duration::from_millis(15);
+const GATHER: Duration = Duration::from_millis(15);
 
-/// More lines than this are written at once.
-const BATCH: usize = 512;
+/// Where so much comes at once, more is there already.
+const MUCH: usize = 64 * 1024;
 
 /// Longer lines are cut: no page and no terminal is served by more.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -68,48 +65,23 @@ pub async fn read(
         annotations: Vec::new(),
         error: None,
         echo: false,
-        batch: Vec::new(),
-        flushed: None,
-        time: (String::new(), store::now()),
+        scribe: Scribe::new(Heading { attempt: place.attempt, step }),
+        partial: [Vec::new(), Vec::new()],
+        text: Vec::new(),
     };
     let mut follow = attached.follow(0);
-    let mut partial: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
     loop {
-        let next = if lines.batch.is_empty() {
-            follow.next().await
-        } else if lines.batch.len() >= BATCH {
-            lines.flush().await;
-            continue;
-        } else {
-            let wait = FLUSH.saturating_sub(lines.flushed.map_or(FLUSH, |at| at.elapsed()));
-            match tokio::time::timeout(wait, follow.next()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    lines.flush().await;
-                    continue;
+        match follow.next_chunk().await? {
+            Some(FollowedChunk::Lines(chunk)) => {
+                lines.take_all(&chunk, out).await;
+                if chunk.bytes.len() < MUCH {
+                    follow.gather(GATHER).await?;
+                } else {
+                    // Others have work, too, while a flood lasts.
+                    tokio::task::yield_now().await;
                 }
             }
-        };
-        match next? {
-            Some(Followed::Line(line)) => {
-                let buffer = match line.stream {
-                    Stream::Stdout => &mut partial[0],
-                    Stream::Stderr => &mut partial[1],
-                };
-                if !line.partial && buffer.is_empty() {
-                    lines.take(&line, &line.bytes, out).await;
-                    continue;
-                }
-                if buffer.len() < LINE_BYTES_MAX {
-                    buffer.extend_from_slice(&line.bytes);
-                }
-                if !line.partial {
-                    let whole = std::mem::take(buffer);
-                    lines.take(&line, &whole, out).await;
-                }
-            }
-            Some(Followed::Exit(exit)) => {
-                lines.flush().await;
+            Some(FollowedChunk::Exit(exit)) => {
                 let Lines { outputs, state, env, paths, annotations, error, .. } = lines;
                 return Ok(Told { exit, outputs, state, env, paths, annotations, error });
             }
@@ -141,36 +113,75 @@ struct Lines<'a> {
     error: Option<String>,
     /// Whether commands that are obeyed are shown, too.
     echo: bool,
-    batch: Vec<LogLine>,
-    /// When lines were last written.
-    flushed: Option<Instant>,
-    /// The last time that was read, as text and as such: lines that came together have the same.
-    time: (String, Timestamp),
+    scribe: Scribe,
+    /// What came of lines whose ends have not come yet.
+    partial: [Vec<u8>; 2],
+    /// What goes to the log next, as it stands there.
+    text: Vec<u8>,
 }
 
 impl Lines<'_> {
-    async fn take(&mut self, line: &sandbox::log::Line, bytes: &[u8], out: &mpsc::Sender<Report>) {
-        let text = String::from_utf8_lossy(bytes);
+    async fn take_all(&mut self, chunk: &Chunk, out: &mpsc::Sender<Report>) {
+        let mut at = 0;
+        let mut sieve = self.place.sieve();
+        while let Some((entry, next)) = self.next(chunk, at, &sieve) {
+            at = next;
+            let partial = match entry.stream {
+                Stream::Stdout => &mut self.partial[0],
+                Stream::Stderr => &mut self.partial[1],
+            };
+            let end = chunk.start + next as u64;
+            if entry.partial || !partial.is_empty() {
+                if partial.len() < LINE_BYTES_MAX {
+                    partial.extend_from_slice(entry.bytes);
+                }
+                if !entry.partial {
+                    let whole = std::mem::take(partial);
+                    self.take(Entry { bytes: &whole, ..entry }, end, out).await;
+                }
+            } else {
+                self.take(entry, end, out).await;
+            }
+            // It may have told something to hide.
+            sieve = self.place.sieve();
+        }
+        if !self.text.is_empty() {
+            self.place.log.lock().await.append_written(self.step, chunk.end(), &self.text).await;
+            self.text.clear();
+        }
+    }
+
+    /// The next entry that must be looked at; what comes before it is copied.
+    fn next<'c>(&mut self, chunk: &'c Chunk, at: usize, sieve: &Sieve) -> Option<(Entry<'c>, usize)> {
+        if self.partial.iter().any(|it| !it.is_empty()) || matchers::any(self.place) {
+            return Entry::next(&chunk.bytes, at);
+        }
+        let scope = Scope { start: chunk.start, known: self.known, sieve };
+        self.scribe.copy(&chunk.bytes, at, scope, &mut self.text)
+    }
+
+    async fn take(&mut self, entry: Entry<'_>, end: u64, out: &mpsc::Sender<Report>) {
+        let text = String::from_utf8_lossy(entry.bytes);
         let Some(shown) = self.meaning(&text, out).await else { return };
-        if line.end <= self.known {
+        if end <= self.known {
             return;
         }
-        let stream = match line.stream {
-            Stream::Stdout => OutputStream::Stdout,
-            Stream::Stderr => OutputStream::Stderr,
-        };
-        if self.time.0 != line.time {
-            self.time = (line.time.clone(), line.time.parse().unwrap_or_else(|_| store::now()));
+        let at = std::str::from_utf8(entry.time).ok().and_then(|time| time.parse().ok()).unwrap_or_else(store::now);
+        // The message of a command may have several lines.
+        for text in self.place.mask(&shown).split('\n') {
+            let line = LogLine {
+                at,
+                attempt: self.place.attempt,
+                step: self.step,
+                stream: match entry.stream {
+                    Stream::Stdout => OutputStream::Stdout,
+                    Stream::Stderr => OutputStream::Stderr,
+                },
+                text: text.to_owned(),
+                source_end_bytes: end,
+            };
+            line.write(&mut self.text);
         }
-        let at = self.time.1;
-        self.batch.push(LogLine {
-            at,
-            attempt: self.place.attempt,
-            step: self.step,
-            stream,
-            text: self.place.mask(&shown),
-            source_end_bytes: line.end,
-        });
     }
 
     /// Obeys the command that a line may be, and tells what the log shows of it.
@@ -197,12 +208,14 @@ impl Lines<'_> {
                 None
             }
             command::Line::SetOutput { name, value } => {
+                let first = self.outputs.is_empty().then_some(("set-output", "GITHUB_OUTPUT"));
                 self.outputs.push((name, value));
-                echoed
+                first.map_or(echoed, |(old, new)| Some(self.deprecated(old, new)))
             }
             command::Line::SaveState { name, value } => {
+                let first = self.state.is_empty().then_some(("save-state", "GITHUB_STATE"));
                 self.state.push((name, value));
-                echoed
+                first.map_or(echoed, |(old, new)| Some(self.deprecated(old, new)))
             }
             command::Line::Disabled { command } => {
                 let why = format!("the command `{command}` is disabled; write to $GITHUB_ENV or $GITHUB_PATH");
@@ -244,6 +257,14 @@ impl Lines<'_> {
         }
     }
 
+    /// Says once in a step that a command gave way to a file.
+    fn deprecated(&mut self, old: &str, new: &str) -> Cow<'static, str> {
+        let message = format!("the command `{old}` is deprecated: write to the file that ${new} names");
+        let shown = format!("##[warning]{message}");
+        self.annotate(Annotation { level: Level::Warning, message, title: None, file: None, line: None, end_line: None, column: None, end_column: None });
+        shown.into()
+    }
+
     /// Keeps an annotation, masked, if there are not too many of its level.
     fn annotate(&mut self, mut annotation: Annotation) {
         let alike = self.annotations.iter().filter(|it| it.level == annotation.level).count();
@@ -261,12 +282,6 @@ impl Lines<'_> {
         }
         // The receiver lives as long as the driver.
         let _ = out.send(Report::Mask(self.place.key.clone(), value)).await;
-    }
-
-    async fn flush(&mut self) {
-        self.place.log.lock().await.append(&self.batch).await;
-        self.batch.clear();
-        self.flushed = Some(Instant::now());
     }
 }
 

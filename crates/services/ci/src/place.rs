@@ -6,6 +6,7 @@ use std::{
 };
 
 use api::JobGrant;
+use loglines::Sieve;
 use names::RunId;
 use sandbox::{Insides, SandboxId};
 use tokio::sync::Mutex;
@@ -133,6 +134,11 @@ impl JobPlace {
     /// A text as the log may show it.
     pub fn mask(&self, text: &str) -> String {
         self.masks.read().unwrap_or_else(PoisonError::into_inner).mask(text)
+    }
+
+    /// Tells lines that may hold what must be hidden from all others.
+    pub fn sieve(&self) -> Arc<Sieve> {
+        self.masks.read().unwrap_or_else(PoisonError::into_inner).sieve()
     }
 
     /// Hides a value from here on, in this step and those beside it.

@@ -7,12 +7,13 @@ use std::{
     os::fd::OwnedFd,
     path::PathBuf,
     pin::Pin,
+    time::Duration,
 };
 
 use rustix::fs::inotify;
 use tokio::io::unix::AsyncFd;
 
-use super::{Line, read::lines_from};
+use super::{Chunk, Line, read::chunk_from};
 use crate::{Error, Exit, Result, sys};
 
 /// What [`Follow::next`] found.
@@ -20,6 +21,14 @@ use crate::{Error, Exit, Result, sys};
 pub enum Followed {
     Line(Line),
     /// The process has ended and every line was told; nothing follows.
+    Exit(Exit),
+}
+
+/// What [`Follow::next_chunk`] found.
+#[derive(Debug)]
+pub enum FollowedChunk {
+    Lines(Chunk),
+    /// As [`Followed::Exit`].
     Exit(Exit),
 }
 
@@ -61,18 +70,28 @@ impl Follow {
             if let Some(line) = self.ready.pop_front() {
                 return Ok(Some(Followed::Line(line)));
             }
+            match self.next_chunk().await? {
+                Some(FollowedChunk::Lines(chunk)) => self.ready.extend(chunk.lines()),
+                Some(FollowedChunk::Exit(exit)) => return Ok(Some(Followed::Exit(exit))),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// As [`Follow::next`], but all that was written by now, as it lies in the file; not to be mixed with that.
+    pub async fn next_chunk(&mut self) -> Result<Option<FollowedChunk>> {
+        loop {
             self.open()?;
             if let Some(watched) = &self.file {
-                let lines = lines_from(&watched.file, self.offset).map_err(Error::machine("reading a log"))?;
-                if let Some(last) = lines.last() {
-                    self.offset = last.end;
-                    self.ready.extend(lines);
-                    continue;
+                let chunk = chunk_from(&watched.file, self.offset).map_err(Error::machine("reading a log"))?;
+                self.offset = chunk.end();
+                if !chunk.bytes.is_empty() {
+                    return Ok(Some(FollowedChunk::Lines(chunk)));
                 }
             }
             // Whatever was written before the exit is in the file by now: the read above came after it.
             if let Some(exit) = self.ended.take() {
-                return Ok(Some(Followed::Exit(exit)));
+                return Ok(Some(FollowedChunk::Exit(exit)));
             }
             let Some(exit) = &mut self.exit else { return Ok(None) };
             match &self.file {
@@ -89,6 +108,16 @@ impl Follow {
                 }
             }
         }
+    }
+
+    /// Lets more lines come together: waits so long, or until the process has ended. Safe to drop.
+    pub async fn gather(&mut self, wait: Duration) -> Result<()> {
+        let Some(exit) = self.exit.as_mut().filter(|_| self.ended.is_none()) else { return Ok(()) };
+        if let Ok(ended) = tokio::time::timeout(wait, exit).await {
+            self.ended = Some(ended?);
+            self.exit = None;
+        }
+        Ok(())
     }
 
     /// The same as a stream; a stream cannot be asked for where it is, so take [`Line::end`].

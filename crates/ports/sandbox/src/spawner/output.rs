@@ -8,9 +8,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use loglines::Cutter;
 use rustix::fs::FallocateFlags;
 
-use crate::log::{self, KEPT_BYTES, LONGEST_LINE, Stream};
+use crate::log::{KEPT_BYTES, Stream};
 
 /// Bytes taken from one pipe before others get their turn.
 const TURN: usize = 64 * 1024;
@@ -29,8 +30,7 @@ pub struct Output {
 
 struct Source {
     pipe: Option<OwnedFd>,
-    /// The start of a line whose end has not come yet.
-    line: Vec<u8>,
+    cutter: Cutter,
 }
 
 /// What reading a pipe came to.
@@ -44,8 +44,9 @@ pub enum Taken {
 impl Output {
     pub fn create(path: &Path, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Self> {
         let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(path)?;
-        let source = |pipe| Source { pipe: Some(pipe), line: Vec::new() };
-        Ok(Self { file, length: 0, freed: 0, stdout: source(stdout), stderr: source(stderr) })
+        let source = |pipe, stream| Source { pipe: Some(pipe), cutter: Cutter::new(stream) };
+        let (stdout, stderr) = (source(stdout, loglines::Stream::Stdout), source(stderr, loglines::Stream::Stderr));
+        Ok(Self { file, length: 0, freed: 0, stdout, stderr })
     }
 
     pub fn pipe(&self, stream: Stream) -> Option<&OwnedFd> {
@@ -92,40 +93,19 @@ impl Output {
     }
 
     fn flush(&mut self, stream: Stream) {
-        let line = std::mem::take(&mut self.source(stream).line);
-        if !line.is_empty() {
-            let mut entry = Vec::new();
-            log::write(&mut entry, &time(SystemTime::now()), stream, false, &line);
-            self.append(&entry);
+        let mut entries = Vec::new();
+        self.source(stream).cutter.finish(&time(SystemTime::now()), &mut entries);
+        if !entries.is_empty() {
+            self.append(&entries);
         }
     }
 
-    fn write(&mut self, stream: Stream, mut bytes: &[u8]) {
-        let time = time(SystemTime::now());
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let mut entries = Vec::with_capacity(bytes.len() * 2);
-        let source = self.source(stream);
-        while !bytes.is_empty() {
-            let room = LONGEST_LINE - source.line.len();
-            match bytes.iter().take(room).position(|byte| *byte == b'\n') {
-                Some(end) => {
-                    source.line.extend_from_slice(&bytes[..end]);
-                    log::write(&mut entries, &time, stream, false, &source.line);
-                    source.line.clear();
-                    bytes = &bytes[end + 1..];
-                }
-                None if bytes.len() >= room => {
-                    source.line.extend_from_slice(&bytes[..room]);
-                    log::write(&mut entries, &time, stream, true, &source.line);
-                    source.line.clear();
-                    bytes = &bytes[room..];
-                }
-                None => {
-                    source.line.extend_from_slice(bytes);
-                    bytes = &[];
-                }
-            }
+        self.source(stream).cutter.cut(&time(SystemTime::now()), bytes, &mut entries);
+        if !entries.is_empty() {
+            self.append(&entries);
         }
-        self.append(&entries);
     }
 
     fn append(&mut self, entries: &[u8]) {
@@ -149,38 +129,18 @@ impl Output {
 }
 
 /// RFC 3339 with nanoseconds, in UTC.
-fn time(at: SystemTime) -> String {
+fn time(at: SystemTime) -> Vec<u8> {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Days to a date in the Gregorian calendar, by eras of 400 years that start in March.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:09}Z", since.subsec_nanos())
+    let mut text = Vec::with_capacity(32);
+    // A clock beyond the year 9999 is none.
+    let _ = i64::try_from(since.as_secs()).ok().and_then(|seconds| loglines::write_nanos(&mut text, seconds, since.subsec_nanos()));
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00.000000007Z"),
-            (951_827_696, "2000-02-29T12:34:56.000000007Z"),
-            (1_795_305_600, "2026-11-22T00:00:00.000000007Z"),
-        ] {
-            assert_eq!(time(UNIX_EPOCH + Duration::new(seconds, 7)), expected);
-        }
-    }
+    use crate::log::{self, LONGEST_LINE};
 
     #[test]
     fn long_lines_are_split_and_the_front_of_a_flood_is_freed() {

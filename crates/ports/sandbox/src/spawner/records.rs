@@ -1,7 +1,7 @@
 //! What is kept on disk about a sandbox: `record.json`, and per process a log and a status.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -24,7 +24,7 @@ pub struct Record {
     pub idle: bool,
 }
 
-/// One process; written at its start, and again at its end.
+/// One process; written at its end, and at its start if it has no log, which tells as much.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProcessRecord {
     pub started: Timestamp,
@@ -53,12 +53,10 @@ pub fn remove_process(folder: &Path, name: &ProcessName) {
     let _ = fs::remove_file(log_path(folder, name));
 }
 
-/// Whole or not at all. Not synced to the disk: with the machine everything inside is gone as well, and a
-/// status that is missing or broken then is told as lost, which is what it is.
+/// Not synced to the disk: with the machine everything inside is gone as well. A record that is missing or
+/// broken is told as lost, which is what it is; so it is written in place, which costs one file and not two.
 fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, serde_json::to_vec(value)?)?;
-    fs::rename(&new, path)
+    fs::write(path, serde_json::to_vec(value)?)
 }
 
 /// The control group that lists the processes of a sandbox.
@@ -81,20 +79,24 @@ fn read_one(folder: &Path) -> Option<(Record, Status)> {
         let _ = fs::remove_dir_all(folder);
         return None;
     };
-    let mut processes = Vec::new();
+    let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder).ok()?.flatten() {
         let file = entry.file_name();
-        let Some(name) = file.to_str().and_then(|file| file.strip_suffix(".status")) else { continue };
-        let Ok(name) = name.parse::<ProcessName>() else { continue };
-        let read = read(&entry.path());
+        let name = file.to_str().and_then(|file| file.strip_suffix(".status").or_else(|| file.strip_suffix(".log")));
+        names.extend(name.and_then(|name| name.parse::<ProcessName>().ok()));
+    }
+    let mut processes = Vec::new();
+    for name in names {
+        let log = log_path(folder, &name);
+        let read = read(&folder.join(format!("{name}.status")));
         let known = read.is_some();
-        let mut process =
-            read.unwrap_or(ProcessRecord { started: record.started, logged: log_path(folder, &name).exists(), exit: None });
+        let begun = || fs::metadata(&log).and_then(|log| log.created()).map_or(record.started, Timestamp::from);
+        let mut process = read.unwrap_or_else(|| ProcessRecord { started: begun(), logged: log.exists(), exit: None });
         if process.exit.is_none() || !known {
             process.exit = Some(lost(process.started));
             let _ = write_process(folder, &name, &process);
         }
-        let log = process.logged.then(|| log_path(folder, &name));
+        let log = process.logged.then_some(log);
         processes.push(ProcessStatus { name, started: process.started, log, exit: process.exit });
     }
     let main = processes.iter().find(|process| process.name == ProcessName::main()).and_then(|main| main.exit.clone());

@@ -23,6 +23,7 @@ use crate::{
     Error, ProcessName, Result, SandboxId,
     cgroups::Cgroups,
     log::Stream,
+    spread,
     wire::{PROTOCOL, Reply, Request, Running},
 };
 
@@ -51,6 +52,8 @@ pub struct Spawner {
     sources: HashMap<Token, Source>,
     clients: HashMap<Token, Client>,
     pub(super) cgroups: Cgroups,
+    /// Held for as long as processes are moved.
+    _moves: Option<OwnedFd>,
     pub(super) networks: Networks,
     pub(super) table: BTreeMap<SandboxId, Entry>,
     /// Sandboxes whose groups could not be removed yet.
@@ -65,6 +68,7 @@ impl Spawner {
         cgroups.clean();
         cgroups.prepare()?;
         fs::create_dir_all(state.join(records::FOLDER))?;
+        spread(&state.join(records::FOLDER));
         let table = records::read_all(state)
             .into_iter()
             .map(|(record, status)| (status.id.clone(), Entry::of_earlier(state, record, status)))
@@ -78,6 +82,7 @@ impl Spawner {
             next: 1,
             sources: HashMap::from([(Token(0), Source::Listener)]),
             clients: HashMap::new(),
+            _moves: cgroups.favour_moves(),
             cgroups,
             networks: Networks::new(state)?,
             table,

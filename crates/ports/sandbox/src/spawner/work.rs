@@ -120,7 +120,7 @@ impl Spawner {
         self.watch(&child.pidfd, Source::End(id.clone(), name.clone())).map_err(watched)?;
         let Some(entry) = self.table.get_mut(id) else { return Err(Error::NoSandbox(id.clone())) };
         let started = now();
-        if process.is_some() {
+        if process.is_some() && !logged {
             let record = ProcessRecord { started, logged, exit: None };
             records::write_process(&entry.folder, &name, &record).map_err(Error::machine("writing a record"))?;
         }
