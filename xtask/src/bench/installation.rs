@@ -24,23 +24,45 @@ pub struct Installation<'a> {
 pub struct Status {
     pub pid: u32,
     pub git_url: String,
+    /// Of the embedded cluster; empty where there is none.
+    #[serde(default, deserialize_with = "text_or_none")]
     pub kubeconfig: String,
+}
+
+fn text_or_none<'de, D: serde::Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
 impl<'a> Installation<'a> {
     /// Starts it; also tells how long that took, from the command to its return.
     pub fn start(program: &'a Path) -> anyhow::Result<(Self, Duration)> {
+        Self::start_with(program, &[])
+    }
+
+    /// The same as a node of an existing cluster.
+    pub fn join(program: &'a Path, kubeconfig: &Path) -> anyhow::Result<Self> {
+        let file = kubeconfig.to_str().context("an odd folder")?;
+        let (mut installation, _) = Self::start_with(program, &["--kubeconfig", file, "--node", "landfall"])?;
+        installation.status.kubeconfig = file.to_owned();
+        Ok(installation)
+    }
+
+    fn start_with(program: &'a Path, more: &[&str]) -> anyhow::Result<(Self, Duration)> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let status = Status { pid: 0, git_url: String::new(), kubeconfig: String::new() };
         let mut installation = Self { program, folder, status };
-        let took = installation.up()?;
+        let took = installation.up_with(more)?;
         Ok((installation, took))
     }
 
     /// Starts the server, which must not run.
     pub fn up(&mut self) -> anyhow::Result<Duration> {
+        self.up_with(&[])
+    }
+
+    fn up_with(&mut self, more: &[&str]) -> anyhow::Result<Duration> {
         let began = Instant::now();
-        self.run(&["up", "--detach"])?;
+        self.run(&[&["up", "--detach"], more].concat())?;
         let took = began.elapsed();
         self.status = self.json(&["status"])?;
         Ok(took)

@@ -9,7 +9,7 @@ mod build;
 mod debian;
 mod leftovers;
 mod npm;
-mod real_cluster;
+pub mod real_cluster;
 mod run;
 mod tools;
 mod verdict;

@@ -78,6 +78,9 @@ pub struct AppSource {
     /// A folder of the repository; empty for its top.
     #[serde(default)]
     pub path: String,
+    /// A chart of a chart repository or of an OCI registry, which `repository` then is; `revision` is its version or a range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
     /// The name by which value files of other sources refer to this one (`$name/…`).
     #[serde(default)]
     pub reference: Option<String>,
@@ -271,6 +274,8 @@ pub enum AppRequest {
     Refresh,
     /// Lifts the quarantine.
     Release,
+    /// Deletes what the app brought, then the app.
+    Remove,
 }
 
 /// Where an app stands.

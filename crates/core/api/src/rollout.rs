@@ -99,6 +99,9 @@ pub struct RolloutProgress {
     /// When it passed.
     #[serde(default)]
     pub passed: Option<Timestamp>,
+    /// The hooks that come after everything else have run, or there are none.
+    #[serde(default)]
+    pub followed: bool,
 }
 
 /// Who divides requests between two versions.

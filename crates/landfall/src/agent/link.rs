@@ -163,15 +163,16 @@ impl Link {
     /// Tells the server how each app stands, for good.
     pub async fn report(&self) -> anyhow::Result<()> {
         let mut changes = self.records.watch(App::KIND, Revision(0)).await?;
-        let mut untold: BTreeMap<String, App> = BTreeMap::new();
+        // The latest of each app; `None` for one that is gone.
+        let mut untold: BTreeMap<String, Option<App>> = BTreeMap::new();
         loop {
             tokio::select! {
                 change = changes.next() => match change? {
                     Change::Put(stored) => {
                         let app: App = serde_json::from_slice(&stored.value).context("an app is not readable")?;
-                        untold.insert(app.name.clone(), app);
+                        untold.insert(app.name.clone(), Some(app));
                     }
-                    Change::Deleted { key, .. } => drop(untold.remove(&key)),
+                    Change::Deleted { key, .. } => drop(untold.insert(key, None)),
                 },
                 () = tokio::time::sleep(RETRY), if !untold.is_empty() => {}
             }
@@ -179,17 +180,29 @@ impl Link {
         }
     }
 
-    async fn tell_all(&self, untold: &mut BTreeMap<String, App>) {
+    async fn tell_all(&self, untold: &mut BTreeMap<String, Option<App>>) {
         while let Some((name, app)) = untold.pop_first() {
-            if app.status.observed == 0 {
+            let told = match &app {
                 // It was only taken over; the first look tells something.
-                continue;
-            }
-            if let Err(error) = self.tell(&app).await {
+                Some(app) if app.status.observed == 0 => continue,
+                Some(app) => self.tell(app).await,
+                None => self.tell_removed(&name).await,
+            };
+            if let Err(error) = told {
                 tracing::warn!(app = name, error = format!("{error:#}"), "the server could not be told; it is tried again");
                 untold.insert(name, app);
                 return;
             }
+        }
+    }
+
+    /// An app is gone: because the server forgot it, or because what it brought was to be deleted.
+    async fn tell_removed(&self, name: &str) -> anyhow::Result<()> {
+        let answer = self.http.delete(self.url(&format!("apps/{name}"))).bearer_auth(&self.token).send().await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(()),
+            status if status.is_success() => Ok(()),
+            status => bail!("the server says {status}: {}", answer.text().await.unwrap_or_default()),
         }
     }
 

@@ -52,6 +52,7 @@ pub async fn run(data: &DataFolder, choice: Choice) -> anyhow::Result<()> {
         node_registry: None,
         nodes: Nodes::PullThemselves,
         breadth: choice.breadth,
+        pace: gitops::Pace::default(),
     };
     let gitops = GitOps::new(config, records, blobs, repositories, Arc::new(images), client, seal)?;
 

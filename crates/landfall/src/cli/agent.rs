@@ -34,6 +34,23 @@ enum Command {
         /// The name by which `destination:` chooses the cluster
         #[arg(long, value_name = "NAME")]
         cluster: String,
+
+        /// End the tokens that were made for this agent before
+        #[arg(long)]
+        replace: bool,
+    },
+    /// End all tokens of an agent, and forget its cluster
+    ///
+    /// What the agent brought to its cluster stays. It goes on healing that until
+    /// it is stopped there; from here it learns nothing more.
+    Revoke {
+        /// The project of the agent
+        #[arg(long, value_name = "NAME", value_parser = dispatch::project)]
+        project: ProjectName,
+
+        /// The cluster that it runs in
+        #[arg(long, value_name = "NAME")]
+        cluster: String,
     },
     /// List the clusters that agents may come from
     List {
@@ -76,9 +93,19 @@ struct RunArgs {
 pub async fn agent(args: AgentArgs, context: &Context) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(args) => run(args, context).await,
-        Command::Token { project, cluster } => {
-            let answer: Value = context.client()?.post("agents", &json!({"project": project, "cluster": cluster})).await?;
+        Command::Token { project, cluster, replace } => {
+            let wanted = json!({"project": project, "cluster": cluster, "replace": replace});
+            let answer: Value = context.client()?.post("agents", &wanted).await?;
             println!("{}", answer["token"].as_str().context("the server's answer holds no token")?);
+            Ok(ExitCode::from(exit::OK))
+        }
+        Command::Revoke { project, cluster } => {
+            let answer: Value = context.client()?.delete(&format!("agents/{project}/{cluster}")).await?;
+            println!("The tokens of the agent of {project} in {cluster} have ended.");
+            let apps: Vec<_> = answer["apps"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            if !apps.is_empty() {
+                println!("Nobody reports on {} any more; `landfall app delete NAME` forgets an app.", apps.join(", "));
+            }
             Ok(ExitCode::from(exit::OK))
         }
         Command::List { output } => {

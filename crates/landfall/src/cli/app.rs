@@ -292,8 +292,13 @@ fn row(app: &App) -> Vec<String> {
         revision,
         app.status.deployed.map_or_else(|| "-".to_owned(), |it| it.to_string()),
         source.map(|it| it.repository.clone()).unwrap_or_default(),
-        source.map(|it| if it.path.is_empty() { ".".to_owned() } else { it.path.clone() }).unwrap_or_default(),
+        source.map(|it| place(it).to_owned()).unwrap_or_default(),
     ]
+}
+
+/// The folder, or the chart, that a source names.
+fn place(source: &api::AppSource) -> &str {
+    source.chart.as_deref().unwrap_or(if source.path.is_empty() { "." } else { &source.path })
 }
 
 async fn get(client: &Client, name: &str, output: Output) -> anyhow::Result<ExitCode> {
@@ -304,7 +309,7 @@ async fn get(client: &Client, name: &str, output: Output) -> anyhow::Result<Exit
     }
     println!("app        {}", app.name);
     for source in &app.spec.sources {
-        let path = if source.path.is_empty() { "." } else { &source.path };
+        let path = place(source);
         println!("source     {} {path} at {}", source.repository, source.revision);
     }
     println!("namespace  {}", app.spec.namespace);
@@ -323,20 +328,34 @@ async fn get(client: &Client, name: &str, output: Output) -> anyhow::Result<Exit
         }
     }
     for bad in &app.status.quarantined {
-        println!("quarantine deployment {} [{}] {}", bad.deployment, bad.cause.code, bad.cause.summary);
-        for line in &bad.cause.evidence {
-            println!("           {line}");
-        }
+        print_cause(&format!("quarantine deployment {}", bad.deployment), &app, &bad.cause);
         match (&bad.reverted_by, &bad.revert_pending) {
             (Some(commit), _) => println!("           taken back in Git by {}", commit.short()),
             (None, Some(why)) => println!("           not taken back in Git yet: {why}"),
             (None, None) => {}
         }
     }
+    let last = app.status.history.last().filter(|it| !app.status.quarantined.iter().any(|bad| bad.deployment == it.id));
+    if let Some((last, cause)) = last.and_then(|it| Some((it, it.cause.as_ref()?))) {
+        print_cause(&format!("failed     deployment {}", last.id), &app, cause);
+    }
     let rows: Vec<_> = app.status.resources.iter().map(resource_row).collect();
     println!();
     print_table(&["KIND", "NAME", "SYNC", "HEALTH", "MESSAGE"], &rows);
     Ok(ExitCode::from(exit::OK))
+}
+
+/// Why something failed, and what leads on.
+fn print_cause(what: &str, app: &App, cause: &api::Cause) {
+    println!("{what} [{}] {}", cause.code, cause.summary);
+    for line in &cause.evidence {
+        println!("           {line}");
+    }
+    // Who reads this has asked for it already.
+    let own = format!("landfall app get {}", app.name);
+    for line in cause.help.iter().filter(|it| **it != own) {
+        println!("           help: {line}");
+    }
 }
 
 fn resource_row(it: &api::AppResource) -> Vec<String> {
@@ -433,6 +452,10 @@ fn ended(app: &App) -> ExitCode {
 
 async fn delete(client: &Client, name: &str, cascade: bool) -> anyhow::Result<ExitCode> {
     let told: Value = client.delete(&format!("apps/{name}?cascade={cascade}")).await?;
+    if let Some(cluster) = told["asked"].as_str() {
+        println!("the agent in {cluster} deletes what {name} brought; the app is gone when that is done");
+        return Ok(ExitCode::from(exit::OK));
+    }
     println!("{name} is not followed any more{}", if cascade { "; its objects are deleted" } else { "; its objects stay" });
     let left: Vec<_> = told["left"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for line in &left {

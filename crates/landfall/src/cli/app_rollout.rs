@@ -68,6 +68,7 @@ mod tests {
             workloads: vec![it],
             failed: None,
             passed: None,
+            followed: false,
         };
         let status = AppStatus { rollout: Some(progress), ..AppStatus::default() };
         App { name: "shop".into(), spec: AppSpec::default(), generation: 1, request: None, status }

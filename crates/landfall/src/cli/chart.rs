@@ -1,7 +1,6 @@
 //! `landfall chart`
 
 mod dependency;
-mod repository;
 
 use std::{
     path::{Path, PathBuf},
@@ -238,7 +237,7 @@ async fn push(args: &PushArgs) -> anyhow::Result<ExitCode> {
 async fn pull(args: &PullArgs) -> anyhow::Result<ExitCode> {
     let (name, archive, digest) = match &args.repo {
         Some(repository) => {
-            let found = repository::receive(repository, &args.source, args.version.as_deref().unwrap_or_default()).await?;
+            let found = charts::receive(repository, &args.source, args.version.as_deref().unwrap_or_default(), &keychain()?).await?;
             let digest = names::Digest::of(&found.archive);
             (format!("{}:{}", args.source, found.version), found.archive, digest)
         }

@@ -156,6 +156,7 @@ pub async fn wire(
             node_registry: choice.registry.clone(),
             nodes,
             breadth: gitops::Breadth::Cluster,
+            pace: gitops::Pace::default(),
         },
         records.clone(),
         blobs.clone(),

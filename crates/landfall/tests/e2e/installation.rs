@@ -1,9 +1,10 @@
 //! One installation of the program under test, and the tools that people use on it.
 
 use std::{
+    fs::File,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
-    sync::Mutex,
 };
 
 use serde_json::Value;
@@ -17,14 +18,37 @@ use crate::{
     wait::until_ok,
 };
 
-/// Two first starts at the same moment may choose the same port.
-static STARTING: Mutex<()> = Mutex::new(());
-
 /// A server on a data folder of its own; stopped and deleted when dropped.
 pub struct Installation {
     home: Home,
+    port: Port,
     place: TempDir,
     data: PathBuf,
+}
+
+/// A port that nobody else takes while the server is down for a moment, held until dropped.
+///
+/// A server that chooses by itself is given one that another test's server has just left.
+struct Port {
+    number: u16,
+    _held: File,
+}
+
+impl Port {
+    /// Below those that the system gives to outgoing connections.
+    const RANGE: std::ops::Range<u16> = 21_000..22_000;
+
+    fn take() -> Self {
+        std::fs::create_dir_all("/run/lock").expect("a folder can be made");
+        for number in Self::RANGE {
+            let held = File::create(format!("/run/lock/landfall-test-port-{number}")).expect("a lock file can be made");
+            let is_mine = rustix::fs::flock(&held, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
+            if is_mine && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+                return Self { number, _held: held };
+            }
+        }
+        panic!("no port in {:?} is free", Self::RANGE);
+    }
 }
 
 impl Installation {
@@ -58,15 +82,16 @@ impl Installation {
         let place = tempfile::Builder::new().prefix("landfall-e2e-").tempdir().expect("a temporary folder can be made");
         let data = place.path().join("data");
         let home = home(place.path());
-        Some(Self { home, place, data })
+        Some(Self { home, port: Port::take(), place, data })
     }
 
     /// `landfall up --detach`, whatever comes of it.
     pub fn up(&self, arguments: &[&str]) -> Ran {
-        let _alone = STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let home = self.home.arguments();
         let home: Vec<_> = home.iter().map(String::as_str).collect();
-        self.landfall(&[&["up", "--detach"], arguments, &home].concat())
+        let number = self.port.number.to_string();
+        let port = if arguments.contains(&"--port") { &[][..] } else { &["--port", &number] };
+        self.landfall(&[&["up", "--detach"], arguments, port, &home].concat())
     }
 
     pub fn home(&self) -> &Home {

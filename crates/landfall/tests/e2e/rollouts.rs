@@ -42,6 +42,22 @@ spec:
     Some((landfall, repository))
 }
 
+/// A pod that runs once, before or after everything else.
+fn hook(repository: &Repository, name: &str, phase: &str) {
+    let text = format!(
+        "apiVersion: v1
+kind: Pod
+metadata:
+  name: {name}
+  annotations: {{argocd.argoproj.io/hook: {phase}}}
+spec:
+  restartPolicy: Never
+  containers: [{{name: main, image: 'busybox:1', command: [/bin/sh, -c, 'exit 0']}}]
+"
+    );
+    repository.write(&format!("k8s/{name}.yaml"), text);
+}
+
 /// A Deployment of two pods that answer with `answer` and `status`, and its Service.
 fn write(repository: &Repository, plan: &str, answer: &str, status: u16) {
     let text = format!(
@@ -198,9 +214,13 @@ fn a_canary_goes_by_steps_and_pauses_until_a_person_goes_on() {
     let url = answer(&landfall);
     let load = Load::on(&url);
     write(&repository, "canary 10, pause, 50, pause", "two", 200);
+    hook(&repository, "before", "PreSync");
+    hook(&repository, "after", "PostSync");
     let commit = repository.push().commit;
 
     until_rollout(&landfall, "stepping 10 paused");
+    let there = |name: &str| landfall.object("shop", "pod", name).is_some();
+    assert_eq!((there("before"), there("after")), (true, false), "what comes after everything waits for the last request to change over");
     load.more(20);
     assert_eq!(load.end(), 0);
     let (one, two) = shares(&url, "one", "two");
@@ -217,6 +237,7 @@ fn a_canary_goes_by_steps_and_pauses_until_a_person_goes_on() {
 
     landfall.landfall(&["app", "promote", "shop"]).ended_with(0);
     until_state(&landfall, &commit, "synced healthy 2 healthy");
+    assert!(there("after"), "what comes after everything has come");
     nothing_is_left(&landfall);
     load.more(20);
     assert_eq!((load.end(), shares(&url, "one", "two")), (0, (0, 100)));

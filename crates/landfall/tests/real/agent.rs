@@ -219,7 +219,9 @@ fn an_agent_follows_git_in_a_cluster_that_the_server_cannot_reach() {
     assert_eq!(app["status"]["quarantined"][0]["deployment"], 4);
     until("the state before is back", || (world.greeting().as_deref() == Some("again")).then_some(()));
 
-    world.server.landfall(&["app", "delete", "shop", "--cascade"]).ended_with(6).told("which only its agent reaches");
+    world.server.landfall(&["app", "delete", "shop", "--cascade"]).ended_with(0).told("the agent in east deletes what shop brought");
+    until("what it brought is gone", || world.greeting().is_none().then_some(()));
+    until("the app is gone", || (world.server.landfall(&["app", "get", "shop"]).code == Some(5)).then_some(()));
 }
 
 #[test]
@@ -233,6 +235,16 @@ fn what_the_agent_may_not_do_is_told_and_nothing_else_is_in_its_reach() {
         if got.out.contains("is forbidden") && got.out.contains("system:serviceaccount:shop:agent") { Ok(()) } else { Err(got.to_string()) }
     });
 
+    // A namespace that is not its own.
+    let file = world.server.folder("agent-files").join("elsewhere.yaml");
+    fs::write(&file, APP.replace("{name: shop}", "{name: elsewhere}").replace("namespace: shop}", "namespace: kube-system}")).expect("a file can be written");
+    world.server.landfall(&["app", "apply", "-f", text(&file)]).ended_with(0);
+    until_ok("the refusal is told with a way out", || {
+        let got = world.server.landfall(&["app", "get", "elsewhere"]);
+        let parts = ["LF-D0201", "is forbidden", "in the namespace \"kube-system\"", "choose another namespace"];
+        if parts.iter().all(|part| got.out.contains(part)) { Ok(()) } else { Err(got.to_string()) }
+    });
+
     let unknown = APP.replace("name: east", "name: west");
     let file = world.server.folder("agent-files").join("west.yaml");
     fs::write(&file, unknown).expect("a file can be written");
@@ -244,4 +256,11 @@ fn what_the_agent_may_not_do_is_told_and_nothing_else_is_in_its_reach() {
         let header = format!("Authorization: Bearer {}", token.trim());
         assert_eq!(crate::installation::status_of(&["--header", &header, &format!("{url}{path}")]), code, "{path}");
     }
+
+    let renewed = world.server.landfall(&["agent", "token", "--project", "shop", "--cluster", "east", "--replace"]).succeeded();
+    let asks = |token: &str| crate::installation::status_of(&["--header", &format!("Authorization: Bearer {}", token.trim()), &format!("{url}landfall/v1/agent/apps")]);
+    assert_eq!((asks(&token), asks(&renewed)), ("401".to_owned(), "200".to_owned()));
+    world.server.landfall(&["agent", "revoke", "--project", "shop", "--cluster", "east"]).ended_with(0).told("landfall app delete");
+    assert_eq!(asks(&renewed), "401");
+    world.server.landfall(&["agent", "revoke", "--project", "shop", "--cluster", "east"]).ended_with(5).told("has no agent in a cluster `east`");
 }

@@ -10,12 +10,13 @@ mod answers;
 mod busybox;
 mod certificates;
 mod control_plane;
+#[path = "../e2e/drill.rs"]
+mod drill;
 #[path = "../e2e/evidence.rs"]
 mod evidence;
 #[path = "../e2e/gitops.rs"]
 mod gitops;
 mod home;
-#[expect(dead_code, reason = "the tests against the embedded cluster use more of it")]
 #[path = "../e2e/installation.rs"]
 mod installation;
 #[path = "../e2e/kubectl.rs"]
@@ -29,6 +30,8 @@ mod repository;
 mod restart;
 #[path = "../e2e/rollback.rs"]
 mod rollback;
+#[path = "../e2e/rollouts.rs"]
+mod rollouts;
 #[path = "../e2e/shop.rs"]
 mod shop;
 #[path = "../e2e/wait.rs"]

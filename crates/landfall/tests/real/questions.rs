@@ -57,7 +57,8 @@ impl Question {
             found.push(format!("code: real {}, embedded {}", real.code, embedded.code));
         }
         if !self.free.iter().any(|it| it == "*") {
-            let [real, embedded] = [real, embedded].map(|answer| ordered(answer.value.clone()));
+            let [mut real, mut embedded] = [real, embedded].map(|answer| ordered(answer.value.clone()));
+            [&mut real, &mut embedded].into_iter().for_each(order_managers);
             self.compare("", &real, &embedded, &mut found);
         }
         found
@@ -94,6 +95,20 @@ impl Question {
             let mut parts = path.split('/');
             free.split('/').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
         })
+    }
+}
+
+/// Sorts the owners of fields by name: their own order is that of the seconds in which they wrote.
+fn order_managers(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::Array(managers)) = fields.get_mut("managedFields") {
+                managers.sort_by_key(|it| ["manager", "operation", "subresource"].map(|key| it[key].as_str().unwrap_or_default().to_owned()));
+            }
+            fields.values_mut().for_each(order_managers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(order_managers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -60,17 +60,18 @@ impl ChartError {
 
 /// Fetches the newest version of a chart in `range`; an empty range means the newest release.
 ///
-/// A repository is `https://…`; `oci://…`, or an address without a scheme, is a registry.
+/// A repository is `https://…`; `oci://…`, or an address without a scheme, is a registry, which is
+/// asked with what the keychain knows.
 ///
 /// # Errors
 ///
 /// See [`ChartError`].
-pub async fn receive(repository: &str, name: &str, range: &str) -> Result<Received, ChartError> {
+pub async fn receive(repository: &str, name: &str, range: &str, keychain: &Keychain) -> Result<Received, ChartError> {
     let base = repository.trim_end_matches('/');
     if base.starts_with("http://") || base.starts_with("https://") {
         return from_repository(base, name, range).await;
     }
-    from_registry(base.strip_prefix("oci://").unwrap_or(base), name, range).await
+    from_registry(base.strip_prefix("oci://").unwrap_or(base), name, range, keychain).await
 }
 
 async fn from_repository(base: &str, name: &str, range: &str) -> Result<Received, ChartError> {
@@ -119,19 +120,19 @@ fn root(error: &dyn std::error::Error) -> String {
     deepest.to_string()
 }
 
-async fn from_registry(base: &str, name: &str, range: &str) -> Result<Received, ChartError> {
-    let (client, keychain) = (Client::default(), Keychain::anonymous());
+async fn from_registry(base: &str, name: &str, range: &str, keychain: &Keychain) -> Result<Received, ChartError> {
+    let client = Client::default();
     let full = format!("{base}/{name}");
     let mut image: ImageRef = full.parse().map_err(|_| ChartError::NoName(full.clone()))?;
     let failed = |reason: String| ChartError::Registry { name: full.clone(), reason };
-    let tags = oci::artifact_tags(&client, &image, &keychain).await.map_err(|error| failed(error.to_string()))?;
+    let tags = oci::artifact_tags(&client, &image, keychain).await.map_err(|error| failed(error.to_string()))?;
     // Tags know no `+`.
     let versions: Vec<String> = tags.iter().map(|it| it.replace('_', "+")).collect();
     let Some(version) = newest_in(range, versions.iter().map(String::as_str)) else {
         return Err(ChartError::NoVersion { name: full, range: range.to_owned() });
     };
     image.tag = Some(version.replace('+', "_").parse().map_err(|_| ChartError::NoName(format!("{full}:{version}")))?);
-    let (artifact, _) = Artifact::pull(&client, &image, &keychain).await.map_err(|error| failed(error.to_string()))?;
+    let (artifact, _) = Artifact::pull(&client, &image, keychain).await.map_err(|error| failed(error.to_string()))?;
     let media_type = artifact.config.media_type;
     let layer = artifact.layers.into_iter().find(|it| it.media_type == helm::LAYER_MEDIA_TYPE);
     match layer.filter(|_| media_type == helm::CONFIG_MEDIA_TYPE) {
@@ -178,11 +179,11 @@ mod tests {
         );
         let files = vec![("/charts/index.yaml", index.into_bytes()), ("/charts/web-1.0.0.tgz", b"archive".to_vec())];
         let base = serve(files, 5);
-        let found = receive(&base, "web", "^1").await.expect("a chart");
+        let found = receive(&base, "web", "^1", &Keychain::anonymous()).await.expect("a chart");
         assert_eq!((found.version.as_str(), found.archive.as_slice()), ("1.0.0", &b"archive"[..]));
-        let error = receive(&base, "web", "").await.expect_err("a wrong digest");
+        let error = receive(&base, "web", "", &Keychain::anonymous()).await.expect_err("a wrong digest");
         assert!(!error.is_missing() && error.to_string().contains("is not what the index says"), "{error}");
-        let error = receive(&base, "db", "").await.expect_err("no chart");
+        let error = receive(&base, "db", "", &Keychain::anonymous()).await.expect_err("no chart");
         assert!(error.is_missing(), "{error}");
         assert_eq!(error.to_string(), format!("`{base}`: chart `db` is not in the repository"));
     }
@@ -191,7 +192,7 @@ mod tests {
     async fn an_address_without_an_index_is_no_repository() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = serve(Vec::new(), 1);
-        let error = receive(&base, "web", "").await.expect_err("no index").to_string();
+        let error = receive(&base, "web", "", &Keychain::anonymous()).await.expect_err("no index").to_string();
         assert_eq!(error, format!("`{base}/index.yaml` cannot be fetched: the server answers 404 Not Found"));
     }
 }

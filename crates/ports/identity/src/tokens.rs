@@ -33,7 +33,7 @@ impl Secret {
     }
 
     /// 160 random bits: nobody guesses them, and they fit on a line.
-    fn random() -> Result<Self, TokenError> {
+    pub fn draw() -> Result<Self, TokenError> {
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes).map_err(|error| TokenError::Random(error.to_string()))?;
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -110,11 +110,17 @@ impl Tokens {
 
     /// Makes a token for `principal` that ends after `lifetime`.
     pub async fn issue(&self, principal: Principal, lifetime: Duration) -> Result<Secret, TokenError> {
-        let secret = Secret::random()?;
+        let secret = Secret::draw()?;
+        self.enter(&secret, principal, lifetime).await?;
+        Ok(secret)
+    }
+
+    /// Makes a token that was drawn before valid: until this returns, nobody may be handed it.
+    pub async fn enter(&self, secret: &Secret, principal: Principal, lifetime: Duration) -> Result<(), TokenError> {
         let token = Token { digest: secret.digest(), principal, expires: store::now() + lifetime };
         store::put(&*self.records, &token).await?;
         self.lock().insert(token.digest, token);
-        Ok(secret)
+        Ok(())
     }
 
     /// Makes a token that carries its principal and its end, sealed; nothing is stored, so it cannot be revoked.
@@ -144,6 +150,17 @@ impl Tokens {
         for token in store::list::<Token>(&*self.records, "").await? {
             let its = matches!(&token.principal, Principal::Job { run: r, job: j, .. } if r == run && j == job);
             if its || token.expires < store::now() {
+                self.lock().remove(&token.digest);
+                store::remove::<Token>(&*self.records, &token.key()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends every token of `principal`.
+    pub async fn revoke_all(&self, principal: &Principal) -> Result<(), TokenError> {
+        for token in store::list::<Token>(&*self.records, "").await? {
+            if token.principal == *principal {
                 self.lock().remove(&token.digest);
                 store::remove::<Token>(&*self.records, &token.key()).await?;
             }
@@ -182,7 +199,7 @@ impl Tokens {
 
 /// The inner error is `Ok` where the making failed and `Err` where the file did.
 fn write_new(file: &Path) -> Result<Secret, Result<TokenError, io::Error>> {
-    let secret = Secret::random().map_err(Ok)?;
+    let secret = Secret::draw().map_err(Ok)?;
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(file).map_err(Err)?;
     file.write_all(secret.0.as_bytes()).and_then(|()| file.sync_all()).map_err(Err)?;
@@ -210,6 +227,12 @@ mod tests {
         assert_eq!(again.principal(secret.reveal()).await.expect("look up"), Some(pod.clone()));
         tokens.revoke(&secret).await.expect("revoke");
         assert_eq!(tokens.principal(secret.reveal()).await.expect("look up"), None);
+
+        let (first, second) = (tokens.issue(pod.clone(), Duration::from_secs(60)).await, tokens.issue(pod.clone(), Duration::from_secs(60)).await);
+        tokens.revoke_all(&pod).await.expect("revoke");
+        for secret in [first.expect("issue"), second.expect("issue")] {
+            assert_eq!(tokens.principal(secret.reveal()).await.expect("look up"), None);
+        }
 
         let ended = tokens.issue(pod, Duration::ZERO).await.expect("issue");
         assert_eq!(tokens.principal(ended.reveal()).await.expect("look up"), None);

@@ -1,6 +1,6 @@
 //! One app: looks, decides, acts, writes down; then sleeps until something changes.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
 use api::{App, AppCondition, AppRequest, SyncState};
 use delivery::gitops::{self, Choice, Standing};
@@ -26,17 +26,8 @@ use crate::{
 /// How often a foreign repository is asked, when nobody tells; and up to half as long again, so that many apps do not ask at once.
 pub const POLL: Duration = Duration::from_secs(120);
 
-/// After a failed look.
-pub const RETRY: Duration = Duration::from_secs(5);
-
 /// Events come in bursts; one look serves them all.
 pub const CALM: Duration = Duration::from_millis(20);
-
-/// A deadline is seen at most this late.
-pub const GLANCE: Duration = Duration::from_secs(1);
-
-/// How often a commit that could not be written is tried again.
-const WRITE_BACK: Duration = Duration::from_secs(10);
 
 /// Why a look broke off; it is taken again.
 #[derive(Debug, thiserror::Error)]
@@ -86,19 +77,19 @@ pub async fn follow(service: GitOps, name: String, wake: Arc<Notify>) {
                 if let StepError::Cluster(error) = error {
                     tell_unseen(&service, &name, error).await;
                 }
-                Some(RETRY)
+                Some(service.config.pace.retry)
             }
         };
         let sleep = async {
             match wait {
-                Some(wait) => service.clock.sleep(wait).await,
+                Some(wait) => tokio::time::sleep(wait).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             () = wake.notified() => {}
             () = sleep => {}
-            () = changed(&memory.sight, &mut changes) => service.clock.sleep(CALM).await,
+            () = changed(&memory.sight, &mut changes) => tokio::time::sleep(CALM).await,
         }
     }
 }
@@ -134,7 +125,19 @@ async fn changed(sight: &Sight, changes: &mut broadcast::Receiver<Changed>) {
 async fn step(service: &GitOps, name: &str, memory: &mut Memory) -> Result<Option<Wait>, StepError> {
     let Some(stored) = store::find::<App>(&*service.records, name).await?.filter(|app| app.spec.cluster.is_none()) else { return Ok(None) };
     let mut app = stored.clone();
-    let now = service.clock.now();
+    let now = store::now();
+    if app.request == Some(AppRequest::Remove) {
+        let left = service.delete_objects(&app).await;
+        if left.is_empty() {
+            store::remove::<App>(&*service.records, name).await?;
+            return Ok(None);
+        }
+        app.status.conditions.clear();
+        condition(&mut app, "RemovalStuck", left.join("; "), "mend what the messages name; it is tried again");
+        app.status.observed = stored.generation;
+        save(service, &app).await?;
+        return Ok(Some(Some(service.config.pace.retry)));
+    }
     if app.request == Some(AppRequest::Release) {
         gitops::release(&mut app);
     }
@@ -224,20 +227,21 @@ async fn without_desired(
         app.request = None;
     }
     take_up_back(app, now);
-    if app.status.operation.is_some() {
+    if app.status.operation.is_some() || rollout::follow_up(service, app).await? {
         return deploy::go_on(service, app, memory, now).await;
     }
-    let Some(objects) = standing_objects(service, app, &mut memory.rollout).await? else { return Ok(Some(RETRY)) };
+    let Some(objects) = standing_objects(service, app).await? else { return Ok(Some(service.config.pace.retry)) };
     let mut look = service.look(app, &objects, &mut memory.looks).await?;
     show(app, &look);
-    verdict::judge(app, &look, now);
+    verdict::judge(app, &look, service.config.pace, now);
     if app.status.operation.is_some() {
         return deploy::go_on(service, app, memory, now).await;
     }
     // What an error hides must not look like something that left Git.
     look.extra.clear();
     memory.heals.heal_what_stands(service, app, &objects, &look, now).await?;
-    Ok(Some(if is_awaited(app) { GLANCE } else { RETRY }))
+    let pace = service.config.pace;
+    Ok(Some(if is_awaited(app) { pace.glance } else { pace.retry }))
 }
 
 async fn with_desired(
@@ -258,14 +262,14 @@ async fn with_desired(
     }
     take_up_back(app, now);
     gitops::replace_stuck(app, &desired.revision, now);
-    if app.status.operation.is_some() {
+    if app.status.operation.is_some() || rollout::follow_up(service, app).await? {
         return deploy::go_on(service, app, memory, now).await;
     }
     let asked = matches!(app.request, Some(AppRequest::Sync { .. }));
     let held = !asked && gitops::is_quarantined(app, desired.revision.rendered);
-    let kept = if held { standing_objects(service, app, &mut memory.rollout).await? } else { None };
-    let staged = rollout::staged(service, app, desired.revision.rendered, &desired.objects, &mut memory.rollout).await?;
-    let goal = kept.as_ref().unwrap_or(&staged);
+    let kept = if held { standing_objects(service, app).await? } else { None };
+    let staged = rollout::staged(service, app, desired.revision.rendered, &desired.objects).await?;
+    let goal = kept.as_deref().unwrap_or(&staged);
     let look = service.look(app, goal, &mut memory.looks).await?;
     show(app, &look);
     judge(service, app, desired, held, &look, memory, now).await?;
@@ -282,7 +286,7 @@ async fn with_desired(
     };
     let choice = gitops::choose(app, &standing, now);
     app.status.sync = gitops::sync_state(&choice, &standing);
-    let glance = is_awaited(app).then_some(GLANCE);
+    let glance = is_awaited(app).then_some(service.config.pace.glance);
     match choice {
         Choice::Rest(_) | Choice::Back { .. } => {
             if app.status.sync == SyncState::OutOfSync {
@@ -302,13 +306,13 @@ async fn with_desired(
             memory.heals.heal(service, app, goal, &look, now).await?;
             Ok(Some(CALM))
         }
-        Choice::Sync { .. } if rollout::is_settling(app) => Ok(Some(GLANCE)),
+        Choice::Sync { .. } if rollout::is_settling(app) => Ok(Some(service.config.pace.glance)),
         Choice::Sync { prune, confirmed } => {
             if !deploy::begin(service, app, desired, &look, deploy::Pruning::of(prune, confirmed), now).await? {
                 return Ok(Some(POLL));
             }
             memory.heals = Heals::default();
-            rollout::begin(service, app, desired, &mut memory.rollout, now).await?;
+            rollout::begin(service, app, desired, now).await?;
             deploy::go_on(service, app, memory, now).await
         }
     }
@@ -329,10 +333,10 @@ async fn judge(
     }
     let rendered = gitops::standing(app).map(|it| it.revision.rendered);
     if held || rendered == Some(desired.revision.rendered) {
-        verdict::judge(app, look, now);
-    } else if let Some(objects) = standing_objects(service, app, &mut memory.rollout).await? {
+        verdict::judge(app, look, service.config.pace, now);
+    } else if let Some(objects) = standing_objects(service, app).await? {
         let own = service.look(app, &objects, &mut memory.looks).await?;
-        verdict::judge(app, &own, now);
+        verdict::judge(app, &own, service.config.pace, now);
     }
     Ok(())
 }
@@ -342,11 +346,15 @@ fn is_awaited(app: &App) -> bool {
 }
 
 /// What the cluster holds while Git is not followed.
-async fn standing_objects(service: &GitOps, app: &App, memory: &mut rollout::Memory) -> Result<Option<Objects>, StepError> {
+async fn standing_objects(service: &GitOps, app: &App) -> Result<Option<Arc<Objects>>, StepError> {
     match gitops::standing(app).map(|it| it.revision.rendered) {
         Some(rendered) => {
             let objects = service.kept.read(rendered).await?;
-            Ok(Some(rollout::staged(service, app, rendered, &objects, memory).await?))
+            let changed = match rollout::staged(service, app, rendered, &objects).await? {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(changed) => Some(Arc::new(changed)),
+            };
+            Ok(Some(changed.unwrap_or(objects)))
         }
         None => Ok(None),
     }
@@ -358,8 +366,9 @@ async fn write_back(service: &GitOps, app: &mut App, desired: &Desired, memory: 
         it.rendered == desired.revision.rendered && it.reverted_by.is_none() && gitops::is_taken_back_in_git(it)
     };
     let place = app.status.quarantined.iter().position(is_due)?;
-    if let Some(last) = memory.wrote_back.filter(|last| now.since(*last) < WRITE_BACK) {
-        return Some(WRITE_BACK.saturating_sub(now.since(last)));
+    let pause = service.config.pace.write_back;
+    if let Some(last) = memory.wrote_back.filter(|last| now.since(*last) < pause) {
+        return Some(pause.saturating_sub(now.since(last)));
     }
     memory.wrote_back = Some(now);
     let bad = app.status.quarantined[place].clone();
@@ -369,7 +378,7 @@ async fn write_back(service: &GitOps, app: &mut App, desired: &Desired, memory: 
         Ok(commit) => (entry.reverted_by, entry.revert_pending) = (commit, None),
         Err(why) => entry.revert_pending = Some(why),
     }
-    entry.revert_pending.is_some().then_some(WRITE_BACK)
+    entry.revert_pending.is_some().then_some(pause)
 }
 
 fn show(app: &mut App, look: &Look) {
@@ -380,6 +389,20 @@ fn show(app: &mut App, look: &Look) {
 
 pub fn condition(app: &mut App, kind: &str, message: String, help: &str) {
     app.status.conditions.push(AppCondition { kind: kind.to_owned(), message, help: help.to_owned() });
+}
+
+/// As [`save`], in the middle of a look: what the look before has told stays told until this one ends.
+pub async fn save_meanwhile(service: &GitOps, app: &App) -> Result<(), StepError> {
+    let is_new = |it: &AppCondition| app.status.conditions.iter().any(|new| new.kind == it.kind);
+    let mut conditions = match store::find::<App>(&*service.records, &app.name).await? {
+        Some(stored) => stored.status.conditions,
+        None => Vec::new(),
+    };
+    conditions.retain(|it| !rollout::tells(&it.kind) && !is_new(it));
+    conditions.extend(app.status.conditions.iter().cloned());
+    let mut shown = app.clone();
+    shown.status.conditions = conditions;
+    save(service, &shown).await
 }
 
 /// Writes down what was found and what is about to be done; a request that came meanwhile stays.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     GitOps,
-    routes::{allow, refuse},
+    routes::{allow, find, refuse},
     source::{Fresh, SourceError},
 };
 
@@ -54,10 +54,9 @@ pub async fn adopt(
     if let Err(refusal) = allow(principal, &Action::Operate) {
         return refusal;
     }
-    let app = match store::find::<App>(&*service.records, &name).await {
-        Ok(Some(app)) => app,
-        Ok(None) => return refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`")),
-        Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    let app = match find(&service, &name).await {
+        Ok(app) => app,
+        Err(refusal) => return refusal,
     };
     match service.adopt(&app, asked.object.as_deref()).await {
         Ok((commit, objects)) => Json(json!({"apiVersion": "landfall/v1", "commit": commit, "objects": objects})).into_response(),
@@ -77,12 +76,12 @@ impl GitOps {
             return Err(AdoptionError::NoDrift(only.unwrap_or(&app.name).to_owned()));
         }
         let found = self.find_source(source, Fresh::Ask).await?;
-        let (Some(branch), Some(project)) = (&found.branch, &found.project) else {
+        let (Some(branch), Some(project), Some(repository)) = (&found.branch, &found.project, &found.repository) else {
             return Err(AdoptionError::Elsewhere(source.revision.clone()));
         };
         let below = |path: &str| source.path.is_empty() || path.strip_prefix(&source.path).is_some_and(|rest| rest.starts_with('/'));
         let is_manifest = |path: &str| below(path) && (path.ends_with(".yaml") || path.ends_with(".yml"));
-        let tree = found.repository.tree(found.commit, is_manifest).await?;
+        let tree = repository.tree(found.commit, is_manifest).await?;
         let mut files: Vec<_> = tree.into_iter().filter_map(|(path, bytes)| Some((path, String::from_utf8(bytes?).ok()?))).collect();
         let mut changed = Vec::new();
         for resource in &differing {
@@ -101,7 +100,7 @@ impl GitOps {
         let message = format!("Adopt what was changed in {}\n\n{lines}\nLandfall-App: {}\n", objects.join(", "), app.name);
         let author = Author { name: "Landfall".to_owned(), email: "landfall@localhost".to_owned() };
         let change = FileChange { author: &author, message: &message, branch, files: &contents };
-        let commit = found.repository.change(&(self.config.push_url)(project), found.commit, &change).await?;
+        let commit = repository.change(&(self.config.push_url)(project), found.commit, &change).await?;
         Ok((commit, objects))
     }
 }

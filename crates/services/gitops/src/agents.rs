@@ -16,7 +16,7 @@ use axum::{
     extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
-    routing::{get, put},
+    routing::{delete, get, put},
 };
 use identity::Tokens;
 use names::{CommitId, Digest, ProjectName, Timestamp};
@@ -74,8 +74,9 @@ struct Agents {
 pub fn router(service: GitOps, tokens: Tokens) -> Router {
     Router::new()
         .route("/landfall/v1/agents", get(list).post(admit))
+        .route("/landfall/v1/agents/{project}/{cluster}", delete(revoke))
         .route("/landfall/v1/agent/apps", get(assigned))
-        .route("/landfall/v1/agent/apps/{name}", put(report))
+        .route("/landfall/v1/agent/apps/{name}", put(report).delete(removed))
         .with_state(Agents { service, tokens, asked: Arc::default() })
 }
 
@@ -96,13 +97,16 @@ pub async fn check(service: &GitOps, spec: &AppSpec) -> Result<Option<String>, T
 struct Admission {
     project: ProjectName,
     cluster: String,
+    /// End the tokens that were made for this agent before.
+    #[serde(default)]
+    replace: bool,
 }
 
 async fn admit(State(agents): State<Agents>, principal: Option<Extension<Principal>>, Json(wanted): Json<Admission>) -> Response {
     if let Err(refusal) = allow(principal, &Action::Operate) {
         return refusal;
     }
-    let Admission { project, cluster } = wanted;
+    let Admission { project, cluster, replace } = wanted;
     // The same letters as in a project's name are good for a cluster's.
     if cluster.parse::<ProjectName>().is_err() || cluster == "in-cluster" {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, format!("`{cluster}` is no name for a cluster; use small letters, digits and `-`"));
@@ -111,8 +115,41 @@ async fn admit(State(agents): State<Agents>, principal: Option<Extension<Princip
     if let Err(error) = store::put(&*agents.service.records, &known).await {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, error);
     }
-    match agents.tokens.issue(Principal::Agent { project, cluster }, LIFETIME).await {
+    let principal = Principal::Agent { project, cluster };
+    if replace && let Err(error) = agents.tokens.revoke_all(&principal).await {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, error);
+    }
+    match agents.tokens.issue(principal, LIFETIME).await {
         Ok(secret) => Json(json!({"token": secret.reveal()})).into_response(),
+        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    }
+}
+
+/// `DELETE /landfall/v1/agents/{project}/{cluster}`: its tokens end, and apps cannot choose the cluster any more.
+async fn revoke(
+    State(agents): State<Agents>,
+    principal: Option<Extension<Principal>>,
+    Path((project, cluster)): Path<(ProjectName, String)>,
+) -> Response {
+    if let Err(refusal) = allow(principal, &Action::Operate) {
+        return refusal;
+    }
+    let records = &*agents.service.records;
+    let key = ClusterAgent::key_of(project.as_str(), &cluster);
+    let left = async {
+        if store::find::<ClusterAgent>(records, &key).await?.is_none() {
+            return Ok(None);
+        }
+        let apps = store::list::<App>(records, "").await?.into_iter().filter(|app| is_of(app, &project, &cluster));
+        let apps: Vec<_> = apps.map(|app| app.name).collect();
+        // The tokens go first: an agent that is not known any more must not be heard.
+        agents.tokens.revoke_all(&Principal::Agent { project: project.clone(), cluster: cluster.clone() }).await?;
+        store::remove::<ClusterAgent>(records, &key).await?;
+        Ok::<_, identity::TokenError>(Some(apps))
+    };
+    match left.await {
+        Ok(Some(apps)) => Json(json!({"revoked": key, "apps": apps})).into_response(),
+        Ok(None) => refuse(StatusCode::NOT_FOUND, format!("the project `{project}` has no agent in a cluster `{cluster}`")),
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
     }
 }
@@ -195,6 +232,23 @@ async fn gather(service: &GitOps, project: &ProjectName, cluster: &str) -> Resul
 
 fn is_of(app: &App, project: &ProjectName, cluster: &str) -> bool {
     app.spec.cluster.as_deref() == Some(cluster) && app.spec.project == project.as_str()
+}
+
+/// `DELETE /landfall/v1/agent/apps/{name}`: what the app brought is gone, as a person asked, and so is the app.
+async fn removed(State(agents): State<Agents>, principal: Option<Extension<Principal>>, Path(name): Path<String>) -> Response {
+    let (project, cluster) = match agent(principal) {
+        Ok(agent) => agent,
+        Err(refusal) => return refusal,
+    };
+    let records = &*agents.service.records;
+    match store::find::<App>(records, &name).await {
+        Ok(Some(app)) if is_of(&app, &project, &cluster) && app.request == Some(AppRequest::Remove) => match store::remove::<App>(records, &name).await {
+            Ok(()) => StatusCode::NO_CONTENT.into_response(),
+            Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+        },
+        Ok(_) => refuse(StatusCode::NOT_FOUND, format!("nobody asked this agent to remove an app `{name}`")),
+        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    }
 }
 
 async fn report(

@@ -48,6 +48,7 @@ impl GitOps {
             let live = match self.cluster.find(&object).await {
                 Ok(Some(live)) => live,
                 Ok(None) => continue,
+                Err(error) if error.is_passing() => return Err(error),
                 Err(ClusterError::Refused { message, .. }) => {
                     look.resources.push(unseen(&object, message));
                     continue;
@@ -79,6 +80,7 @@ impl GitOps {
         let live = match self.cluster.find(object).await {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(AppResource { health: Some(Health::Missing), ..unseen(object, String::new()) }),
+            Err(error) if error.is_passing() => return Err(error),
             // What may not be read is told; whether it may be written the sync will find.
             Err(ClusterError::Refused { message, .. }) => return Ok(unseen(object, message)),
             Err(error) => return Err(error),
@@ -96,6 +98,7 @@ impl GitOps {
         };
         let drift = match self.cluster.apply(object, wanted, &manager(&app.name), DryRun::Yes).await {
             Ok(applied) => Ok(gitops::drift(&live, &applied, &app.spec.ignore)),
+            Err(error) if error.is_passing() => return Err(error),
             // What cannot be applied differs, and the sync will say why.
             Err(ClusterError::Refused { message, .. }) => Err(message),
             Err(error) => return Err(error),

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use api::{App, Retry, SyncOperation};
-use delivery::gitops::{self, NewDeployment, PruneGuard, Wrote};
+use delivery::gitops::{self, NewDeployment, Phase, PruneGuard, Wrote};
 use names::Timestamp;
 
 use crate::{
     GitOps,
-    actor::{GLANCE, Memory, StepError, Wait, condition, save},
+    actor::{Memory, StepError, Wait, condition, save_meanwhile},
     compare::{self, Look, names},
     desired::Desired,
     kept::Objects,
@@ -89,7 +89,9 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
     }
     let objects = service.kept.read(deployment.revision.rendered).await?;
     let pruned = leftovers(service, app, &objects, &deployment.inventory).await?;
-    let goal = Goal { objects: &objects, pruned, only: None };
+    // What comes after everything else waits for the requests to have changed over.
+    let until = if rollout::is_under_way(app) { Phase::Sync } else { Phase::PostSync };
+    let goal = Goal { objects: &objects, pruned, only: None, until };
     // The first round begins with a rehearsal of all of it; a way back is taken as far as it goes.
     let is_first = operation.done.is_empty() || app.spec.options.apply_out_of_sync_only;
     if is_first && memory.states.1.is_empty() {
@@ -99,9 +101,9 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
             return Ok(failed(app, memory, &operation, &refusal, Wrote::Nothing, now));
         }
         // What is to be written is known to the store before anything is written.
-        save(service, app).await?;
+        save_meanwhile(service, app).await?;
     }
-    let staged = rollout::staged(service, app, deployment.revision.rendered, &objects, &mut memory.rollout).await?;
+    let staged = rollout::staged(service, app, deployment.revision.rendered, &objects).await?;
     let goal = Goal { objects: &staged, ..goal };
     let round = service.advance(app, &mut operation, &goal, &mut memory.states.1).await?;
     let noted = note_irreversible(app, deployment.id, &goal, &memory.states.1);
@@ -109,20 +111,21 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
     app.status.operation = Some(operation.clone());
     if moved {
         // A hook that is over is known to be over before it is deleted, or a crash would make it run again.
-        save(service, app).await?;
+        save_meanwhile(service, app).await?;
         service.end_hooks(app, &goal, &memory.states.1).await?;
     }
     match round {
         Round::Waiting => {
-            let overdue = now.since(deployment.started) >= Duration::from_secs(app.spec.deadline_seconds);
+            let overdue = now.since(rollout::since(app, deployment.started)) >= Duration::from_secs(app.spec.deadline_seconds);
             if overdue {
                 let message = format!("{} within {} seconds", operation.message, app.spec.deadline_seconds);
                 return Ok(failed(app, memory, &operation, &message, Wrote::Something, now));
             }
-            Ok(Some(GLANCE))
+            Ok(Some(service.config.pace.glance))
         }
         Round::Done => {
             gitops::written(app, deployment.id);
+            rollout::followed(app);
             Ok(Some(Duration::ZERO))
         }
         Round::Failed(reason) => {

@@ -44,11 +44,14 @@ impl DesiredError {
     /// The word that the app's condition has.
     pub fn condition(&self) -> &'static str {
         match self {
+            Self::Cluster(error) if error.is_passing() => "ClusterUnreachable",
             Self::Cluster(ClusterError::Refused { .. }) => "ClusterRefuses",
             Self::Cluster(_) => "ClusterUnreachable",
             Self::Source(SourceError::NoRepository(_)) => "RepositoryMissing",
             Self::Source(SourceError::NoRevision { .. } | SourceError::NoTag { .. }) => "RevisionMissing",
-            Self::Source(SourceError::Git { .. }) => "SourceUnreachable",
+            Self::Source(SourceError::Chart(error)) if error.is_missing() => "RevisionMissing",
+            Self::Source(SourceError::Archive { .. }) => "RenderError",
+            Self::Source(SourceError::Git { .. } | SourceError::Chart(_)) => "SourceUnreachable",
             Self::Render(_) => "RenderError",
             Self::NoKind { .. } => "KindMissing",
             Self::Store(_) => "StoreUnreachable",
@@ -58,13 +61,16 @@ impl DesiredError {
     /// What leads on.
     pub fn help(&self) -> &'static str {
         match self {
+            Self::Cluster(error) if error.is_passing() => "check that the cluster answers; it is tried again",
             Self::Cluster(ClusterError::Refused { .. }) => "give the account that Landfall uses the rights that the message names",
             Self::Cluster(_) => "check that the cluster answers",
             Self::Store(_) => "it is tried again",
             Self::Source(SourceError::NoRepository(_)) => "push the repository, or mend `repoURL`; what was deployed stays as it is",
             Self::Source(SourceError::NoRevision { .. }) => "push the branch or tag, or mend `targetRevision`",
             Self::Source(SourceError::NoTag { .. }) => "push a tag in the range; pre-releases count only if the range names one",
-            Self::Source(SourceError::Git { .. }) => "check the repository's address and that it can be reached from here",
+            Self::Source(SourceError::Chart(error)) if error.is_missing() => "publish that version of the chart, or mend `chart` and `targetRevision`",
+            Self::Source(SourceError::Archive { .. }) => "try `landfall chart pull` and `landfall render` on what comes",
+            Self::Source(SourceError::Git { .. } | SourceError::Chart(_)) => "check the repository's address and that it can be reached from here",
             Self::Render(_) => "try `landfall render` on the same folder",
             Self::NoKind { .. } => "apply the definition of the kind first",
         }
@@ -84,7 +90,6 @@ pub struct Desired {
 /// What was rendered last, and from what.
 #[derive(Default)]
 pub struct Memory {
-    trees: Trees,
     /// When the foreign sources were asked last.
     asked: Option<Timestamp>,
     /// Why one could not be asked then, by the place of the source.
@@ -121,7 +126,7 @@ impl GitOps {
         {
             return Ok(Desired { found, ..desired.clone() });
         }
-        let mut objects = self.render_all(app, &found, &memory.trees).await?;
+        let mut objects = self.render_all(app, &found, &self.trees).await?;
         let rendered = Digest::of(&serde_json::to_vec(&objects).unwrap_or_default());
         let pinned = self.pin(rendered, &mut objects).await?;
         let desired = Desired { revision: Revision { commits, rendered }, objects, found, pinned };
@@ -141,7 +146,7 @@ impl GitOps {
         let (versions, kube_version) = (self.discovery.api_versions().await?, self.discovery.kube_version().await?);
         for (source, at) in app.spec.sources.iter().zip(found) {
             // A source that only lends its files to others renders nothing.
-            if source.reference.is_some() && source.path.is_empty() {
+            if source.reference.is_some() && source.path.is_empty() && source.chart.is_none() {
                 continue;
             }
             let tree = trees.of(source, at).await?;

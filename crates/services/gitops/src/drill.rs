@@ -1,6 +1,6 @@
 //! Drills of apps: the sync of the app itself, in a copy.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::{App, DeploymentState, Drill, DrillFinding, DrillWeight, SyncOperation};
 use axum::{
@@ -19,7 +19,7 @@ use crate::{
     actor::StepError,
     compare::manager,
     desired,
-    routes::{allow, refuse},
+    routes::{allow, find, refuse},
     sync::{Goal, Round, States, TaskState},
 };
 
@@ -55,10 +55,9 @@ pub async fn begin(
     if let Err(refusal) = allow(principal, &access::Action::Operate) {
         return refusal;
     }
-    let app = match store::find::<App>(&*service.records, &name).await {
-        Ok(Some(app)) => app,
-        Ok(None) => return refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`")),
-        Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    let app = match find(&service, &name).await {
+        Ok(app) => app,
+        Err(refusal) => return refusal,
     };
     if let Some(cluster) = &app.spec.cluster {
         return refuse(StatusCode::CONFLICT, format!("`{name}` runs in the cluster `{cluster}`, which only its agent reaches; a drill needs the cluster of this installation"));
@@ -148,7 +147,7 @@ impl GitOps {
     /// What a deployment brought; `None` when it is not kept any more.
     async fn kept_objects(&self, deployment: &api::Deployment) -> Result<Option<Objects>, StepError> {
         match self.kept.read(deployment.revision.rendered).await {
-            Ok(objects) => Ok(Some(objects)),
+            Ok(objects) => Ok(Some(Arc::unwrap_or_clone(objects))),
             Err(crate::kept::KeptError::Gone(_) | crate::kept::KeptError::Blob(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -173,7 +172,7 @@ impl GitOps {
                 pruned.push((object.clone(), live));
             }
         }
-        let goal = Goal { objects, pruned, only: None };
+        let goal = Goal { objects, pruned, only: None, until: gitops::Phase::PostSync };
         let mut operation = SyncOperation {
             deployment: 0,
             phase: "Sync".to_owned(),

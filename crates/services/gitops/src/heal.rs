@@ -3,12 +3,12 @@
 use std::{collections::HashMap, time::Duration};
 
 use api::{App, ObjectRef, SyncOperation};
-use delivery::gitops;
+use delivery::gitops::{self, Phase};
 use names::Timestamp;
 
 use crate::{
     GitOps,
-    actor::{RETRY, StepError, Wait, condition},
+    actor::{StepError, Wait, condition},
     compare::Look,
     kept::Objects,
     sync::{Goal, Round, States},
@@ -60,7 +60,7 @@ impl Heals {
         }
         let prunes = app.spec.automated.is_some_and(|it| it.prune);
         let pruned = if prunes { look.extra.clone() } else { Objects::new() };
-        let goal = Goal { objects: goal, pruned, only: Some(look.differing.clone()) };
+        let goal = Goal { objects: goal, pruned, only: Some(look.differing.clone()), until: Phase::PostSync };
         let mut operation = SyncOperation {
             deployment: app.status.deployed.unwrap_or_default(),
             phase: "Heal".to_owned(),
@@ -91,10 +91,10 @@ impl Heals {
         if !heals || (look.differing.is_empty() && look.extra.is_empty()) {
             return Ok(None);
         }
-        if self.last_try.is_none_or(|last| now.since(last) >= RETRY) {
+        if self.last_try.is_none_or(|last| now.since(last) >= service.config.pace.retry) {
             self.last_try = Some(now);
             self.heal(service, app, goal, look, now).await?;
         }
-        Ok(Some(RETRY))
+        Ok(Some(service.config.pace.retry))
     }
 }

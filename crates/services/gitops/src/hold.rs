@@ -21,18 +21,18 @@ impl GitOps {
             if found.commit == *from {
                 continue;
             }
-            let (Some(branch), Some(project)) = (&found.branch, &found.project) else {
+            let (Some(branch), Some(project), Some(repository)) = (&found.branch, &found.project, &found.repository) else {
                 return Err(format!("`{}` is no branch of this installation; revert it there", source.revision));
             };
             // Somebody may have pushed a fix a moment ago; that is looked at first.
-            let head = found.repository.resolve(branch).await.map_err(|error| error.to_string())?;
+            let head = repository.resolve(branch).await.map_err(|error| error.to_string())?;
             if head != Some(found.commit) {
                 return Err(format!("`{branch}` moved on meanwhile"));
             }
             let message = message(app, bad, &from.short());
             let author = Author { name: "Landfall".to_owned(), email: "landfall@localhost".to_owned() };
             let commit = NewCommit { author: &author, message: &message, branch, folder: &source.path, from: *from };
-            let pushed = found.repository.restore(&(self.config.push_url)(project), &commit).await;
+            let pushed = repository.restore(&(self.config.push_url)(project), &commit).await;
             written = pushed.map_err(|error| error.to_string())?.or(written);
         }
         Ok(written)

@@ -77,20 +77,20 @@ impl Manifests {
         Ok(())
     }
 
-    pub async fn read(&self, rendered: Digest) -> Result<Objects, KeptError> {
+    pub async fn read(&self, rendered: Digest) -> Result<Arc<Objects>, KeptError> {
         let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         // A sync asks for the same ones at each of its steps.
         if let Some((_, objects)) = recent().iter().find(|(known, _)| *known == rendered) {
-            return Ok(Objects::clone(objects));
+            return Ok(objects.clone());
         }
         let kept = store::find::<KeptManifests>(&*self.records, &rendered.hex()).await?.ok_or(KeptError::Gone(rendered))?;
         let sealed = store::get_bytes(&*self.blobs, kept.blob, BYTES_MAX).await?;
-        let objects: Objects = serde_json::from_slice(&self.seal.unseal(&sealed)?)?;
+        let objects: Arc<Objects> = Arc::new(serde_json::from_slice(&self.seal.unseal(&sealed)?)?);
         let mut recent = recent();
         if recent.len() >= RECENT_MAX {
             recent.remove(0);
         }
-        recent.push((rendered, Arc::new(objects.clone())));
+        recent.push((rendered, objects.clone()));
         Ok(objects)
     }
 }

@@ -7,7 +7,7 @@
 mod actor;
 mod adopt;
 mod agents;
-mod clock;
+mod chart;
 mod compare;
 mod declared;
 mod deploy;
@@ -16,6 +16,7 @@ mod drill;
 mod heal;
 mod hold;
 mod kept;
+mod pace;
 mod pins;
 mod pulse;
 mod rollout;
@@ -38,6 +39,7 @@ use store::{Blobs, Change, Records, Revision};
 use tokio::{sync::Notify, task::JoinSet};
 
 pub use agents::{Assigned, AssignedApp, Report};
+pub use pace::Pace;
 pub use pulse::Breadth;
 pub use rehearsal::Nodes;
 pub use rollout::Counters;
@@ -49,6 +51,8 @@ pub struct GitOps {
     records: Arc<dyn Records>,
     repositories: Repositories,
     mirrors: Mirrors,
+    trees: source::Trees,
+    charts: chart::Known,
     cluster: KubeApi,
     discovery: Discovery,
     kept: kept::Manifests,
@@ -57,7 +61,6 @@ pub struct GitOps {
     /// The files of repositories are read one after another, so that an older state never comes last.
     files: Arc<tokio::sync::Mutex<()>>,
     follows_files: bool,
-    clock: clock::Clock,
     pulse: pulse::Pulse,
     counters: Option<Counters>,
     config: Arc<Config>,
@@ -75,6 +78,7 @@ pub struct Config {
     pub node_registry: Option<String>,
     pub nodes: Nodes,
     pub breadth: Breadth,
+    pub pace: Pace,
 }
 
 /// Why the service cannot work.
@@ -107,20 +111,13 @@ impl GitOps {
         let kept = kept::Manifests::new(records.clone(), blobs, seal);
         let rehearsal = Rehearsal::new(records.clone(), cluster.clone(), images.clone(), config.nodes);
         let pulse = pulse::Pulse::new(cluster.client().clone(), config.breadth);
-        Ok(Self { records, repositories, mirrors, cluster, discovery, kept, images, rehearsal, files: Arc::default(), follows_files: false, clock: clock::Clock::real(), pulse, counters: None, config: Arc::new(config) })
+        Ok(Self { records, repositories, mirrors, trees: source::Trees::default(), charts: chart::Known::default(), cluster, discovery, kept, images, rehearsal, files: Arc::default(), follows_files: false, pulse, counters: None, config: Arc::new(config) })
     }
 
     /// Requests of the cluster pass a proxy of this process, which divides and counts them.
     #[must_use]
     pub fn with_counters(mut self, counters: Counters) -> Self {
         self.counters = Some(counters);
-        self
-    }
-
-    /// Lets time pass so many times as fast for the apps, so that tests need not wait.
-    #[must_use]
-    pub fn hastened(mut self, times: u32) -> Self {
-        self.clock = clock::Clock::hastened(times);
         self
     }
 

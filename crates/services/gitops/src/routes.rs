@@ -35,6 +35,16 @@ pub fn allow(principal: Option<Extension<Principal>>, action: &Action<'_>) -> Re
     access::check(&principal, action).map_err(|denied| refuse(StatusCode::FORBIDDEN, denied))
 }
 
+/// The app with this name, or the answer to who asked for it.
+#[expect(clippy::result_large_err, reason = "the refusal is the answer itself, made once per refused request")]
+pub async fn find(service: &GitOps, name: &str) -> Result<App, Response> {
+    match store::find::<App>(&*service.records, name).await {
+        Ok(Some(app)) => Ok(app),
+        Ok(None) => Err(refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`"))),
+        Err(error) => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, error)),
+    }
+}
+
 async fn list(State(service): State<GitOps>, principal: Option<Extension<Principal>>) -> Response {
     if let Err(refusal) = allow(principal, &Action::ReadRecords) {
         return refusal;
@@ -49,11 +59,7 @@ async fn show(State(service): State<GitOps>, principal: Option<Extension<Princip
     if let Err(refusal) = allow(principal, &Action::ReadRecords) {
         return refusal;
     }
-    match store::find::<App>(&*service.records, &name).await {
-        Ok(Some(app)) => Json(app).into_response(),
-        Ok(None) => refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`")),
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
-    }
+    find(&service, &name).await.map_or_else(|refusal| refusal, |app| Json(app).into_response())
 }
 
 /// The text of a file with one or more `Application` documents.
@@ -120,28 +126,40 @@ async fn delete(
     if let Err(refusal) = allow(principal, &Action::Operate) {
         return refusal;
     }
-    let app = match store::find::<App>(&*service.records, &name).await {
-        Ok(Some(app)) => app,
-        Ok(None) => return refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`")),
-        Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    let app = match find(&service, &name).await {
+        Ok(app) => app,
+        Err(refusal) => return refusal,
     };
     if let (true, Some(cluster)) = (deletion.cascade, &app.spec.cluster) {
-        let message = format!("what `{name}` brought is in the cluster `{cluster}`, which only its agent reaches; remove the manifests from Git and sync, then delete without `--cascade`");
-        return refuse(StatusCode::CONFLICT, message);
+        // Only its agent reaches what the app brought.
+        let asked = store::modify::<App>(&*service.records, &name, |app| {
+            app.request = Some(AppRequest::Remove);
+            app.generation += 1;
+        });
+        return match asked.await {
+            Ok(_) => Json(json!({"asked": cluster, "left": []})).into_response(),
+            Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+        };
     }
     // The record goes first, so that its actor does not bring back what is deleted.
     if let Err(error) = store::remove::<App>(&*service.records, &name).await {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, error);
     }
-    let mut left = Vec::new();
-    if deletion.cascade {
-        for object in crate::compare::inventory(&app).iter().rev() {
-            if let Err(error) = delete_object(&service, object).await {
+    let left = if deletion.cascade { service.delete_objects(&app).await } else { Vec::new() };
+    Json(json!({"deleted": name, "left": left})).into_response()
+}
+
+impl GitOps {
+    /// Deletes what an app brought; tells what could not be deleted.
+    pub async fn delete_objects(&self, app: &App) -> Vec<String> {
+        let mut left = Vec::new();
+        for object in crate::compare::inventory(app).iter().rev() {
+            if let Err(error) = delete_object(self, object).await {
                 left.push(format!("{object}: {error}"));
             }
         }
+        left
     }
-    Json(json!({"deleted": name, "left": left})).into_response()
 }
 
 /// Deletes an object unless it asks to outlive its app.
@@ -162,10 +180,9 @@ async fn request(
     if let Err(refusal) = allow(principal, &Action::Operate) {
         return refusal;
     }
-    let app = match store::find::<App>(&*service.records, &name).await {
-        Ok(Some(app)) => app,
-        Ok(None) => return refuse(StatusCode::NOT_FOUND, format!("there is no app `{name}`")),
-        Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+    let app = match find(&service, &name).await {
+        Ok(app) => app,
+        Err(refusal) => return refusal,
     };
     if let AppRequest::Rollback { deployment } = &request
         && !app.status.history.iter().any(|it| it.id == *deployment)

@@ -7,6 +7,7 @@ use files::MemoryFiles;
 use names::{CommitId, ProjectName};
 use repo::{GitError, Repository};
 use sprig::{Constraint, Version};
+use tokio::sync::OnceCell;
 
 use crate::GitOps;
 
@@ -24,12 +25,19 @@ pub enum SourceError {
     NoTag { repository: String, range: String },
     #[error("`{repository}` cannot be read: {source}")]
     Git { repository: String, source: GitError },
+    #[error(transparent)]
+    Chart(#[from] charts::ChartError),
+    #[error("the archive of the chart `{name}` cannot be used: {reason}")]
+    Archive { name: String, reason: String },
 }
 
 /// A source at a commit.
 #[derive(Clone)]
 pub struct Found {
-    pub repository: Repository,
+    /// `None` for a chart that comes by itself.
+    pub repository: Option<Repository>,
+    /// The files of such a chart.
+    pub files: Option<Arc<MemoryFiles>>,
     pub commit: CommitId,
     pub subject: String,
     /// Seconds since 1970.
@@ -50,28 +58,29 @@ pub enum Fresh {
 }
 
 /// Trees by repository and commit.
-type Known = HashMap<(String, CommitId), Arc<MemoryFiles>>;
+type Known = HashMap<(String, CommitId), Arc<OnceCell<Arc<MemoryFiles>>>>;
 
-/// Trees of commits, the latest used ones.
+/// Trees of commits, the latest used ones; many apps of one repository share one, and read it once.
 #[derive(Clone, Default)]
 pub struct Trees(Arc<Mutex<Known>>);
 
 impl Trees {
     /// All files of a commit.
     pub async fn of(&self, source: &AppSource, found: &Found) -> Result<Arc<MemoryFiles>, SourceError> {
+        if let Some(files) = &found.files {
+            return Ok(files.clone());
+        }
+        let Some(repository) = &found.repository else { return Ok(Arc::default()) };
         let key = (source.repository.clone(), found.commit);
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tree) = known().get(&key) {
-            return Ok(tree.clone());
-        }
-        let tree = found.repository.snapshot(found.commit, "").await.map_err(|error| git(source, error))?;
-        let tree = Arc::new(tree);
-        let mut known = known();
-        if known.len() >= TREES_MAX {
-            known.clear();
-        }
-        known.insert(key, tree.clone());
-        Ok(tree)
+        let tree = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= TREES_MAX && !known.contains_key(&key) {
+                known.clear();
+            }
+            known.entry(key).or_default().clone()
+        };
+        let read = || async { repository.snapshot(found.commit, "").await.map(Arc::new).map_err(|error| git(source, error)) };
+        tree.get_or_try_init(read).await.cloned()
     }
 }
 
@@ -89,7 +98,7 @@ fn shown(address: &str) -> String {
 
 /// Whether a source lies elsewhere, so that nobody tells when it changes.
 pub fn is_foreign(source: &AppSource) -> bool {
-    own_project(&source.repository).is_none()
+    source.chart.is_some() || own_project(&source.repository).is_none()
 }
 
 /// The project that an address means: its name, or an address of this installation's Git host.
@@ -108,6 +117,9 @@ fn own_project(repository: &str) -> Option<ProjectName> {
 impl GitOps {
     /// What a source means now; foreign ones are fetched.
     pub async fn find_source(&self, source: &AppSource, fresh: Fresh) -> Result<Found, SourceError> {
+        if let Some(chart) = &source.chart {
+            return self.find_chart(source, chart, fresh).await;
+        }
         if let Some(project) = own_project(&source.repository) {
             let repository = self.repositories.find(&project).ok_or_else(|| SourceError::NoRepository(shown(&source.repository)))?;
             return self.at_revision(source, repository, Some(project)).await;
@@ -160,7 +172,7 @@ impl GitOps {
         };
         let subject = repository.summary(commit).await.map_err(|error| git(source, error))?.subject;
         let time = repository.time(commit).await.map_err(|error| git(source, error))?;
-        Ok(Found { repository, commit, subject, time, branch, project, stale: None })
+        Ok(Found { repository: Some(repository), files: None, commit, subject, time, branch, project, stale: None })
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Goal<'a> {
     pub pruned: Objects,
     /// Only these; hooks do not run then.
     pub only: Option<Vec<ObjectRef>>,
+    /// Nothing after this phase.
+    pub until: Phase,
 }
 
 /// States of the tasks of one deployment, by their names.
@@ -52,6 +54,7 @@ impl GitOps {
                 Ok(_) => {}
                 // The kind may be defined by this very sync.
                 Err(ClusterError::Refused { code: 404, .. }) if defines || app.spec.options.create_namespace => {}
+                Err(error) if error.is_passing() => return Err(error),
                 Err(ClusterError::Refused { message, .. }) => return Ok(Some(format!("{object}: {message}"))),
                 Err(error) => return Err(error),
             }
@@ -231,6 +234,7 @@ enum Begun {
 fn written_or_failed(written: Result<(), ClusterError>) -> Result<Begun, ClusterError> {
     match written {
         Ok(()) => Ok(Begun::Now(TaskState::Running)),
+        Err(error) if error.is_passing() => Err(error),
         Err(ClusterError::Refused { message, .. }) => Ok(Begun::Now(TaskState::Failed(message))),
         Err(error) => Err(error),
     }
@@ -241,6 +245,7 @@ fn plan(app: &App, goal: &Goal<'_>) -> Plan {
     if let Some(only) = &goal.only {
         plan.tasks.retain(|task| !matches!(task.work, Work::Hook { .. }) && (only.contains(&task.object) || task.work == Work::Prune));
     }
+    plan.tasks.retain(|task| task.phase <= goal.until || task.phase == Phase::SyncFail);
     plan
 }
 

@@ -6,13 +6,10 @@ use api::{App, Cause, DeploymentState, Health};
 use delivery::gitops::{self, Wrote};
 use names::Timestamp;
 
-use crate::{compare::Look, rollout};
-
-/// A Deployment may carry the verdict on its last state for a moment, already under its new generation.
-const SETTLE: Duration = Duration::from_secs(5);
+use crate::{compare::Look, pace::Pace, rollout};
 
 /// Ends the deployment that is awaited, if its health is decided or its time is over.
-pub fn judge(app: &mut App, look: &Look, now: Timestamp) {
+pub fn judge(app: &mut App, look: &Look, pace: Pace, now: Timestamp) {
     let Some(latest) = app.status.history.last().filter(|it| it.state == DeploymentState::Waiting) else { return };
     let (id, started, is_back) = (latest.id, latest.started, latest.back_to.is_some());
     let wanted = look.resources.iter().filter(|it| !it.requires_pruning);
@@ -26,10 +23,9 @@ pub fn judge(app: &mut App, look: &Look, now: Timestamp) {
         }
         return;
     }
-    let since = app.status.rollout.as_ref().and_then(|it| it.passed).map_or(started, |passed| passed.max(started));
-    let overdue = !changes_over && now.since(since) >= Duration::from_secs(app.spec.deadline_seconds);
+    let overdue = !changes_over && now.since(rollout::since(app, started)) >= Duration::from_secs(app.spec.deadline_seconds);
     // Nothing comes after a way back, so it has all its time.
-    let is_bad = worst == Health::Degraded && !is_back && now.since(started) >= SETTLE;
+    let is_bad = worst == Health::Degraded && !is_back && now.since(started) >= pace.settle;
     if !is_bad && !overdue {
         return;
     }

@@ -396,6 +396,14 @@ async fn an_app_says_what_it_holds_and_what_is_held_back() {
     ];
     let html = check(&stage, "/apps/shop", &expected).await;
     assert!(html.contains("data-live=\"/live?app=shop\""), "{html}");
+    stage.put(&stage::app::changing()).await;
+    let expected = [
+        "Roll-out of", "Deployment/shop", "paused", "pauses at 10% until a person goes on", "The new version gets 10 of 100 requests", "canary 10%, pause, 50%",
+        "done", "10 of 100 requests", "now", "wait for a person", "later", "50 of 100 requests",
+        "Measured", "10%", "good", "errors 0% of 40 requests, at most 1%",
+    ];
+    let html = check(&stage, "/apps/shop", &expected).await;
+    assert!(html.contains("<meter min=\"0\" max=\"100\" value=\"10\">"), "{html}");
     let (status, html) = stage.get("/apps/shpo").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(text_of(&html).contains("there is no app `shpo`"), "{html}");

@@ -48,7 +48,7 @@ pub fn choose(app: &App, standing: &Standing<'_>, now: Timestamp) -> Choice {
                 // A person may try a quarantined state again by asking for it.
                 return Choice::Sync { prune: *prune, confirmed: *confirmed };
             }
-            AppRequest::Promote { .. } | AppRequest::Abort | AppRequest::Release | AppRequest::Refresh => {}
+            AppRequest::Promote { .. } | AppRequest::Abort | AppRequest::Release | AppRequest::Refresh | AppRequest::Remove => {}
         }
     }
     if let Some(quarantine) = quarantine_of(app, standing.seen) {

@@ -166,20 +166,30 @@ impl Reader<'_> {
     fn source(&mut self, node: &Node) -> AppSource {
         self.only(
             node,
-            &["repoURL", "path", "targetRevision", "helm", "kustomize", "directory", "ref", "name"],
-            "chart: keep the chart in the repository, or name its archive; chart repositories are not followed yet;\
-             plugin: run the tool in a workflow and commit what it renders;\
+            &["repoURL", "path", "chart", "targetRevision", "helm", "kustomize", "directory", "ref", "name"],
+            "plugin: run the tool in a workflow and commit what it renders;\
              tagPrefix: name the tag in `targetRevision`",
         );
         let mut source = AppSource {
             repository: text(node, "repoURL").unwrap_or_default(),
             revision: text(node, "targetRevision").filter(|it| !it.is_empty()).unwrap_or_else(|| "HEAD".to_owned()),
             path: text(node, "path").map(|it| clean(&it)).unwrap_or_default(),
+            chart: text(node, "chart").filter(|it| !it.is_empty()),
             reference: text(node, "ref"),
             ..AppSource::default()
         };
         if source.repository.is_empty() {
             self.findings.wrong(node, "`repoURL` is missing", "");
+        }
+        if let Some(chart) = node.get("chart").filter(|_| source.chart.is_some()) {
+            let is_place = source.repository.contains(['.', ':']) || source.repository.is_empty();
+            if source.reference.is_some() {
+                self.findings.wrong(chart, "a source with `chart` lends no files", "name the values in a source of their own, with `ref`");
+            } else if !is_place {
+                self.findings.wrong(chart, format!("`{}` is no place of charts", source.repository), "`repoURL` of a chart is a chart repository (`https://…`) or a registry (`oci://…`); a chart in a repository is a `path`");
+            }
+            // As in Argo CD, the chart decides.
+            source.path.clear();
         }
         if source.path.split('/').any(|part| part == "..") {
             self.findings.wrong(node.get("path").unwrap_or(node), "`path` leaves the repository", "paths are counted from the top of the repository");
@@ -428,6 +438,13 @@ spec:
         assert_eq!(spec.history, 10);
     }
 
+    #[test]
+    fn a_chart_is_named_with_its_version() {
+        let apps = read(&APP.replace("path: ./deploy/prod/", "chart: web").replace("targetRevision: main", "targetRevision: ^1.2"), "app.yaml").expect("an app");
+        let source = &apps[0].spec.sources[0];
+        assert_eq!((source.chart.as_deref(), source.revision.as_str(), source.path.as_str()), (Some("web"), "^1.2", ""));
+    }
+
     #[track_caller]
     fn check(from: &str, to: &str, expected: &[&str]) {
         let source = APP.replace(from, to);
@@ -457,7 +474,8 @@ spec:
         check("path: ./deploy/prod/", "path: ../secrets", &["9:11 `path` leaves the repository"]);
         check("CreateNamespace=true", "Turbo=true", &["14:19 the sync option `Turbo=true` is not supported"]);
         check("jsonPointers: [/spec/replicas]", "jqPathExpressions: [.spec | keys]", &["16:75 `keys` is no part of jq that names a place"]);
-        check("path: ./deploy/prod/", "chart: web", &["9:5 `chart` is not supported here"]);
+        check("repoURL: https://git.example/shop.git\n    targetRevision: main\n    path: ./deploy/prod/", "repoURL: shop\n    chart: web", &["8:12 `shop` is no place of charts"]);
+        check("path: ./deploy/prod/", "chart: web\n    ref: values", &["9:12 a source with `chart` lends no files"]);
         check("{limit: 3,", "{limit: 3, times: 4,", &["15:23 `times` is not supported here"]);
         check("kind: Application", "kind: AppProject", &["1:1 `AppProject` of `argoproj.io/v1alpha1` is no Application"]);
     }

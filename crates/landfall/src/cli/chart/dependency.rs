@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use helm::{Chart, Compat, Dependency, Lock, LockedDependency, newest_in};
 use tools::Disk;
 
-use super::{keychain, repository};
+use super::keychain;
 
 /// Where versions come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,9 +75,8 @@ fn load(folder: &Path) -> anyhow::Result<Chart> {
 async fn resolve(folder: &Path, chart: &Chart, wanted: &Dependency, range: &str) -> anyhow::Result<Resolved> {
     let (version, archive) = match wanted.repository.as_str() {
         "" => (present(chart, &wanted.name, range)?, None),
-        oci if oci.starts_with("oci://") => from_registry(oci, &wanted.name, range).await?,
-        web if web.starts_with("http://") || web.starts_with("https://") => {
-            let received = repository::receive(web, &wanted.name, range).await?;
+        remote if ["oci://", "http://", "https://"].iter().any(|it| remote.starts_with(it)) => {
+            let received = charts::receive(remote, &wanted.name, range, &keychain()?).await?;
             (received.version, Some(received.archive))
         }
         local => match local.strip_prefix("file://") {
@@ -109,19 +108,6 @@ fn from_folder(path: &Path, name: &str, range: &str) -> anyhow::Result<(String, 
     ensure!(chart.name() == name, "the chart at `{}` is called `{}`", path.display(), chart.name());
     let version = fitting(name, range, &chart.metadata.version)?;
     Ok((version, Some(chart.package()?)))
-}
-
-async fn from_registry(repository: &str, name: &str, range: &str) -> anyhow::Result<(String, Option<Vec<u8>>)> {
-    let keychain = keychain()?;
-    let source = format!("{}/{name}", repository.trim_end_matches('/'));
-    let image: names::ImageRef = source.trim_start_matches("oci://").parse().map_err(|error| anyhow!("`{source}`: {error}"))?;
-    let tags = oci::artifact_tags(&oci::Client::default(), &image, &keychain).await?;
-    // Tags know no `+`.
-    let versions: Vec<String> = tags.iter().map(|it| it.replace('_', "+")).collect();
-    let version = newest_in(range, versions.iter().map(String::as_str));
-    let version = version.with_context(|| format!("`{source}` has no version that is `{range}`"))?;
-    let fetched = tools::pull_chart(&source, Some(version), &keychain).await.map_err(|error| anyhow!(error))?;
-    Ok((version.to_owned(), Some(fetched.archive)))
 }
 
 /// Writes an archive, in place of other versions of the same chart.

@@ -9,21 +9,22 @@ mod prometheus;
 mod see;
 mod write;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
-use api::{App, AppRequest, Cause, DeploymentState, Health, ObjectRef, RolloutPhase, RolloutProgress, TrafficSplit, WorkloadRollout};
+use api::{App, AppRequest, Cause, DeploymentState, Health, ObjectRef, RolloutPhase, RolloutProgress, SyncOperation, TrafficSplit, WorkloadRollout};
 use delivery::{
-    gitops::{self, Wrote},
+    gitops::{self, Phase, Wrote},
     rollout::{self, Ask, Before, Counted, Others, Sight},
 };
 use names::{Digest, Timestamp};
 
 use crate::{
     GitOps,
-    actor::{GLANCE, RETRY, StepError, Wait, condition, save},
+    actor::{StepError, Wait, condition, save_meanwhile},
     compare,
     desired::Desired,
     kept::Objects,
+    pace::Pace,
     pulse::Changed,
 };
 
@@ -39,21 +40,9 @@ const ASKED: &str = "LF-D0110";
 /// What is remembered between looks; all of it can be found out again.
 #[derive(Default)]
 pub struct Memory {
-    manifests: HashMap<Digest, Arc<Objects>>,
     measures: measure::Memory,
     /// What this process has made the first Deployments, so that it is written once.
     written: HashMap<ObjectRef, String>,
-}
-
-impl Memory {
-    async fn manifests(&mut self, service: &GitOps, rendered: Digest) -> Result<Arc<Objects>, StepError> {
-        if let Some(known) = self.manifests.get(&rendered) {
-            return Ok(known.clone());
-        }
-        let objects = Arc::new(service.kept.read(rendered).await?);
-        self.manifests.insert(rendered, objects.clone());
-        Ok(objects)
-    }
 }
 
 /// The field manager of what divides requests and of second Deployments.
@@ -79,6 +68,43 @@ pub fn forget(app: &mut App) {
     }
 }
 
+/// Begins the hooks that come after a changeover, once it has passed; tells whether it did.
+pub async fn follow_up(service: &GitOps, app: &mut App) -> Result<bool, StepError> {
+    let Some(latest) = app.status.history.last().filter(|it| it.state == DeploymentState::Waiting) else { return Ok(false) };
+    let (id, rendered) = (latest.id, latest.revision.rendered);
+    let Some(progress) = app.status.rollout.as_mut().filter(|it| it.deployment == id && it.passed.is_some() && !it.followed) else {
+        return Ok(false);
+    };
+    let objects = service.kept.read(rendered).await?;
+    let (after, before): (Vec<_>, Vec<_>) = gitops::plan(&objects, &[], false).tasks.into_iter().partition(|task| task.phase == Phase::PostSync);
+    if after.is_empty() {
+        progress.followed = true;
+        return Ok(false);
+    }
+    let operation = SyncOperation {
+        deployment: id,
+        phase: format!("{:?}", Phase::PostSync),
+        message: String::new(),
+        attempt: 1,
+        retry_at: None,
+        done: before.iter().map(gitops::Task::id).collect(),
+    };
+    app.status.operation = Some(operation);
+    Ok(true)
+}
+
+/// Since when what is awaited could have come: a changeover takes all the time that its plan gives it.
+pub fn since(app: &App, started: Timestamp) -> Timestamp {
+    app.status.rollout.as_ref().and_then(|it| it.passed).map_or(started, |passed| passed.max(started))
+}
+
+/// All hooks of a changeover have run.
+pub fn followed(app: &mut App) {
+    if let Some(progress) = app.status.rollout.as_mut().filter(|it| it.passed.is_some()) {
+        progress.followed = true;
+    }
+}
+
 /// Whether a newer state has to wait for a moment: the objects of a decided changeover are being put in order.
 pub fn is_settling(app: &App) -> bool {
     app.status.rollout.as_ref().is_some_and(rollout::is_settling)
@@ -96,19 +122,19 @@ pub fn watched(app: &App) -> Vec<Changed> {
 }
 
 /// What is written of a deployment now: Deployments that change over later are as they were.
-pub async fn staged(service: &GitOps, app: &App, rendered: Digest, objects: &Objects, memory: &mut Memory) -> Result<Objects, StepError> {
+pub async fn staged<'a>(service: &GitOps, app: &App, rendered: Digest, objects: &'a Objects) -> Result<Cow<'a, Objects>, StepError> {
     let deployment = |progress: &RolloutProgress| app.status.history.iter().find(|it| it.id == progress.deployment).map(|it| it.revision.rendered);
     match &app.status.rollout {
         Some(progress) if is_under_way(app) && deployment(progress) == Some(rendered) => {
-            let old = memory.manifests(service, progress.stable).await?;
-            Ok(rollout::staged(progress, objects, &old))
+            let old = service.kept.read(progress.stable).await?;
+            Ok(Cow::Owned(rollout::staged(progress, objects, &old)))
         }
-        Some(_) | None => Ok(objects.clone()),
+        Some(_) | None => Ok(Cow::Borrowed(objects)),
     }
 }
 
 /// Begins the changeovers of the deployment that was begun just now; fails it if a plan cannot be carried out.
-pub async fn begin(service: &GitOps, app: &mut App, desired: &Desired, memory: &mut Memory, now: Timestamp) -> Result<(), StepError> {
+pub async fn begin(service: &GitOps, app: &mut App, desired: &Desired, now: Timestamp) -> Result<(), StepError> {
     let Some(deployment) = app.status.history.last().map(|it| it.id) else { return Ok(()) };
     let before = app.status.rollout.take();
     let Some(stable) = app.status.deployed.and_then(|id| app.status.history.iter().find(|it| it.id == id)).map(|it| it.revision.rendered) else {
@@ -116,7 +142,7 @@ pub async fn begin(service: &GitOps, app: &mut App, desired: &Desired, memory: &
         return check_plans(app, desired, deployment, now);
     };
     let split = if service.counters.is_some() { TrafficSplit::Proxy } else { TrafficSplit::Replicas };
-    let old = memory.manifests(service, stable).await?;
+    let old = service.kept.read(stable).await?;
     let mut live = Objects::new();
     for (object, value) in &desired.objects {
         let changes_over = rollout::plan_of(&app.spec, object, value).is_ok_and(|plan| plan != api::RolloutPlan::Rolling);
@@ -131,7 +157,7 @@ pub async fn begin(service: &GitOps, app: &mut App, desired: &Desired, memory: &
             Vec::new()
         }
     };
-    let mut progress = RolloutProgress { deployment, stable, split, workloads, failed: None, passed: None };
+    let mut progress = RolloutProgress { deployment, stable, split, workloads, failed: None, passed: None, followed: false };
     // What was tried before and is not any more, goes.
     for mut it in before.into_iter().flat_map(|it| it.workloads) {
         if !progress.workloads.iter().any(|new| new.object == it.object) {
@@ -168,7 +194,7 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
     if progress.passed.is_some() {
         // It is of interest until the whole deployment is judged.
         app.status.rollout = tried.is_some().then_some(progress);
-        return Ok(tried.map(|_| GLANCE));
+        return Ok(tried.map(|_| service.config.pace.glance));
     }
     if tried.is_none() {
         // Something else has taken its place.
@@ -177,10 +203,10 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
     // Everything else is written before, in the order of its waves.
     let is_written = tried.as_ref().is_none_or(|it| it.state == DeploymentState::Waiting);
     let new = match &tried {
-        Some(deployment) => Some(memory.manifests(service, deployment.revision.rendered).await?),
+        Some(deployment) => Some(service.kept.read(deployment.revision.rendered).await?),
         None => None,
     };
-    let old = memory.manifests(service, progress.stable).await?;
+    let old = service.kept.read(progress.stable).await?;
     let manifests = write::Manifests { old: &old, new: new.as_deref() };
     let patience = Duration::from_secs(app.spec.deadline_seconds.max(1));
     for _ in 0..ROUNDS_MAX {
@@ -219,9 +245,12 @@ pub async fn go_on(service: &GitOps, app: &mut App, memory: &mut Memory, now: Ti
         }
         // What is about to be done is known to the store before it is done.
         app.status.rollout = Some(progress.clone());
-        save(service, app).await?;
+        let told = app.status.conditions.len();
+        tell(app, &progress);
+        save_meanwhile(service, app).await?;
+        app.status.conditions.truncate(told);
     }
-    Ok(end(app, progress, tried.is_some(), now))
+    Ok(end(app, progress, tried.is_some(), service.config.pace, now))
 }
 
 /// Takes up what a person asked for.
@@ -230,7 +259,7 @@ fn take_up(app: &mut App, now: Timestamp) {
         Some(AppRequest::Promote { full: true }) => Ask::Full,
         Some(AppRequest::Promote { full: false }) => Ask::Next,
         Some(AppRequest::Abort) => Ask::Back,
-        Some(AppRequest::Sync { .. } | AppRequest::Rollback { .. } | AppRequest::Release | AppRequest::Refresh) | None => return,
+        Some(AppRequest::Sync { .. } | AppRequest::Rollback { .. } | AppRequest::Release | AppRequest::Refresh | AppRequest::Remove) | None => return,
     };
     app.request = None;
     let Some(progress) = app.status.rollout.as_mut().filter(|it| it.passed.is_none()) else { return };
@@ -251,7 +280,7 @@ fn others(progress: &RolloutProgress, index: usize) -> Others {
 }
 
 /// Tells where the changeovers are, and ends what is over.
-fn end(app: &mut App, mut progress: RolloutProgress, is_tried: bool, now: Timestamp) -> Wait {
+fn end(app: &mut App, mut progress: RolloutProgress, is_tried: bool, pace: Pace, now: Timestamp) -> Wait {
     let is_back = progress.workloads.iter().all(|it| !matches!(it.phase, RolloutPhase::Returning));
     if let Some(cause) = progress.failed.clone().filter(|_| is_back && is_tried) {
         // Requests are back already; now everything else is.
@@ -266,7 +295,7 @@ fn end(app: &mut App, mut progress: RolloutProgress, is_tried: bool, now: Timest
         app.status.rollout = is_tried.then_some(progress);
         return Some(Duration::ZERO);
     }
-    let wait = progress.workloads.iter().filter_map(|it| wait_of(it, now)).min();
+    let wait = progress.workloads.iter().filter_map(|it| wait_of(it, pace, now)).min();
     tell(app, &progress);
     app.status.rollout = Some(progress);
     wait
@@ -275,6 +304,11 @@ fn end(app: &mut App, mut progress: RolloutProgress, is_tried: bool, now: Timest
 fn told(mut cause: Cause, app: &App) -> Cause {
     cause.help.push(format!("landfall app get {}", app.name));
     cause
+}
+
+/// Whether a condition is one of those that tell of changeovers.
+pub fn tells(condition: &str) -> bool {
+    matches!(condition, "RolloutPaused" | "AnalysisUnanswered" | "AnalysisInconclusive" | "ApproximateTraffic")
 }
 
 /// What a person has to know while it goes on.
@@ -304,12 +338,12 @@ pub fn health(app: &App) -> Option<Health> {
 }
 
 /// Events wake the actor; this is for what happens by time alone.
-fn wait_of(it: &WorkloadRollout, now: Timestamp) -> Wait {
+fn wait_of(it: &WorkloadRollout, pace: Pace, now: Timestamp) -> Wait {
     if matches!(it.phase, RolloutPhase::Done | RolloutPhase::Gone) {
         return None;
     }
     let due = it.analysis.due.filter(|due| *due > now).map(|due| due.since(now));
-    let usual = if it.paused { RETRY } else { GLANCE };
+    let usual = if it.paused { pace.retry } else { pace.glance };
     Some(due.unwrap_or(usual).min(usual))
 }
 

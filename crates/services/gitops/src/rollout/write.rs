@@ -111,6 +111,7 @@ impl GitOps {
         self.pulse.watch(&object);
         match self.cluster.apply(&object, &manifest, &manager(&app.name), DryRun::No).await {
             Ok(_) => Ok(None),
+            Err(error) if error.is_passing() => Err(error),
             Err(ClusterError::Refused { message, .. }) => Ok(Some(Seen::Failed(message))),
             Err(error) => Err(error),
         }

@@ -28,7 +28,7 @@ async fn until(world: &World, expected: &[&str]) {
 #[tokio::test]
 async fn apps_come_and_go_with_the_file() {
     let ground = Ground::open();
-    let mut world = World::new(&ground, "s1").await;
+    let world = World::new(&ground, "s1").await;
     let service = world.service().following_files();
     let serve = tokio::spawn(service.run());
 

@@ -14,6 +14,7 @@ use super::{
     look::Look,
     refusal::{PageReader, PageRefusal},
     release::CauseView,
+    rollout::{self, RolloutView},
     shell,
     text::plain,
     when::{Moment, took},
@@ -55,7 +56,7 @@ struct AppPage {
     project: String,
     sources: Vec<SourceView>,
     operation: Option<String>,
-    rollouts: Vec<String>,
+    rollouts: Vec<RolloutView>,
     conditions: Vec<Condition>,
     quarantined: Vec<QuarantineView>,
     differing: usize,
@@ -138,8 +139,6 @@ pub async fn show(_: PageReader, State(web): State<Web>, Path(name): Path<String
     let drills = store::list::<Drill>(&*web.records, "").await?;
     let status = &app.status;
     let operation = status.operation.as_ref().map(|it| plain(&format!("deployment {}: {} {}", it.deployment, it.phase, it.message)));
-    let rollouts = status.rollout.iter().flat_map(|it| &it.workloads);
-    let rollouts = rollouts.map(|it| plain(&format!("{}: {}, step {}, {} of 100 requests; {}", it.object, it.phase, it.step, it.weight, it.message)));
     let page = AppPage {
         title: plain(&app.name),
         live: format!("/live?app={}", shell::escaped(&app.name)),
@@ -147,7 +146,7 @@ pub async fn show(_: PageReader, State(web): State<Web>, Path(name): Path<String
         project: plain(&app.spec.project),
         sources: sources(&app),
         operation,
-        rollouts: rollouts.collect(),
+        rollouts: rollout::views(&app, now),
         conditions: status
             .conditions
             .iter()
@@ -204,7 +203,7 @@ fn sources(app: &App) -> Vec<SourceView> {
         let commit = seen.and_then(|it| it.commits.get(index));
         SourceView {
             repository: plain(&repo_words(&source.repository)),
-            path: plain(if source.path.is_empty() { "." } else { &source.path }),
+            path: plain(source.chart.as_deref().unwrap_or(if source.path.is_empty() { "." } else { &source.path })),
             revision: plain(&source.revision),
             commit: commit.map_or_else(|| "–".to_owned(), |it| it.short()),
             href: commit.and_then(|it| commit_href(&source.repository, it)),

@@ -14,6 +14,7 @@ mod look;
 mod markdown;
 mod refusal;
 mod release;
+mod rollout;
 mod run;
 mod run_notes;
 mod shell;

@@ -1,8 +1,9 @@
 //! An app that is held at its first deployment, because the second one was bad; and a drill of it.
 
 use api::{
-    App, AppCondition, AppResource, AppSource, AppSpec, AppStatus, Cause, Deployment, DeploymentState, DriftField, Drill, DrillFinding,
-    DrillState, DrillWeight, Health, ObjectRef, Quarantine, Revision, SyncState,
+    AnalysisProgress, App, AppCondition, AppResource, AppSource, AppSpec, AppStatus, CanaryPlan, CanaryStep, Cause, Deployment, DeploymentState,
+    DriftField, Drill, DrillFinding, DrillState, DrillWeight, Health, MeasuredVerdict, Measurement, ObjectRef, Quarantine, Revision, RolloutPhase,
+    RolloutPlan, RolloutProgress, SyncState, TrafficSplit, WorkloadRollout,
 };
 use names::Digest;
 use serde_json::json;
@@ -87,6 +88,41 @@ pub fn held() -> App {
     let source = AppSource { repository: "shop".into(), revision: "main".into(), path: "deploy".into(), ..AppSource::default() };
     let spec = AppSpec { project: "default".into(), sources: vec![source], namespace: "shop".into(), history: 10, deadline_seconds: 600, ..AppSpec::default() };
     App { name: "shop".into(), spec, generation: 1, request: None, status }
+}
+
+/// The same app in the middle of a canary.
+pub fn changing() -> App {
+    let steps = vec![CanaryStep::Weight(10), CanaryStep::Pause(None), CanaryStep::Weight(50)];
+    let measured = Measurement { at: at(95), weight: 10, verdict: MeasuredVerdict::Good, readings: vec!["errors 0% of 40 requests, at most 1%".into()] };
+    let it = WorkloadRollout {
+        object: object("apps/v1", "Deployment", "deployments", "shop"),
+        plan: RolloutPlan::Canary(CanaryPlan { steps, analysis: None }),
+        services: vec!["shop".into()],
+        stable: "one".into(),
+        canary: "two".into(),
+        replicas_stable: 2,
+        replicas_canary: 2,
+        phase: RolloutPhase::Stepping,
+        step: 1,
+        weight: 10,
+        since: at(90),
+        stable_changed: false,
+        unready_since: None,
+        analysis: AnalysisProgress { latest: vec![measured], ..AnalysisProgress::default() },
+        message: "pauses at 10% until a person goes on".into(),
+        paused: true,
+    };
+    let rollout = RolloutProgress {
+        deployment: 3,
+        stable: Digest::of(GOOD.as_bytes()),
+        split: TrafficSplit::Proxy,
+        workloads: vec![it],
+        failed: None,
+        passed: None,
+        followed: false,
+    };
+    let held = held();
+    App { status: AppStatus { rollout: Some(rollout), conditions: Vec::new(), quarantined: Vec::new(), ..held.status }, ..held }
 }
 
 pub fn drill() -> Drill {
