@@ -1,6 +1,6 @@
 //! Follows objects: watches that survive broken connections.
 
-pub mod utils;
+pub mod streams;
 pub mod watcher;
 
-pub use self::{utils::WatchStreamExt, watcher::watcher};
+pub use self::{streams::WatchStreamExt, watcher::watcher};

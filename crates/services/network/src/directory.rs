@@ -9,7 +9,7 @@ use std::{
 use futures_util::StreamExt as _;
 use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind},
-    runtime::{WatchStreamExt as _, utils::Backoff, watcher},
+    runtime::{WatchStreamExt as _, streams::Backoff, watcher},
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;

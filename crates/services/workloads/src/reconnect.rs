@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube::runtime::utils::Backoff;
+use kube::runtime::streams::Backoff;
 
 /// A server that went away is usually back at once: it lives in the same process.
 const FIRST: Duration = Duration::from_millis(20);
