@@ -1,4 +1,4 @@
-//! The tools that jobs call by name: `docker` and, where the machine has none, `kubectl` and `helm`.
+//! The tools that jobs call by name: `docker` and, where the machine has none, `kubectl`, `helm` and `sudo`.
 //!
 //! Each answers as the original does where scripts look: the same words, the same exit
 //! codes. What it does not do it refuses by name. A tool knows its job's environment and
@@ -13,6 +13,7 @@ mod go_template;
 mod helm;
 mod kubectl;
 mod patience;
+mod sudo;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -26,6 +27,10 @@ pub use self::helm::{Fetched as FetchedChart, keychain as chart_keychain, receiv
 /// `None` if there is no such tool here; nothing has happened then.
 pub fn run(name: &str, args: Vec<OsString>) -> Option<ExitCode> {
     let name = name.rsplit('/').next().unwrap_or(name);
+    if name == "sudo" {
+        let args: Vec<_> = args.into_iter().map(|it| it.to_string_lossy().into_owned()).collect();
+        return Some(sudo::run(&args));
+    }
     if !matches!(name, "docker" | "helm" | "kubectl") {
         return None;
     }

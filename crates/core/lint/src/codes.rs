@@ -62,6 +62,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("LF-W0036", "A schedule is due more often than schedules start."),
     ("LF-W0037", "A job asks for a system that there is not; jobs run on Linux."),
     ("LF-W0038", "A script prints a command that gave way to a file, because output of other programs could fake it."),
+    ("LF-W0039", "A blank beside `${{ }}` in a condition, such as the end of the line that `|` keeps, makes a text of it that is never empty, so the condition is always true."),
     ("LF-W0101", "The manifest of an action cannot be read."),
     ("LF-W0102", "The manifest of an action uses something that is not supported."),
     ("not-json", "CMD, ENTRYPOINT or RUN begins with `[` but is no JSON array of strings, so Docker gives the whole text to a shell, which exits 127 (command not found)."),

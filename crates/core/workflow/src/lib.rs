@@ -52,5 +52,5 @@ pub use shell::{Shell, ShellError};
 pub use tree::{Mapping, NamedTemplates, Tree};
 pub use trigger::{
     CallInput, CallInterface, CallSecret, Decision, DispatchInput, Filters, Happening, InputKind,
-    PushEvent, Trigger, Triggers,
+    PushEvent, Trigger, Triggers, told_inputs,
 };

@@ -41,14 +41,14 @@ impl Shell {
 
     /// The shell that `shell:` names.
     pub fn named(name: &str) -> Result<Self, ShellError> {
-        match name {
+        match name.to_ascii_lowercase().as_str() {
             "bash" => Ok(Self::Bash),
             "sh" => Ok(Self::Sh),
             "pwsh" => Ok(Self::Pwsh),
             "python" => Ok(Self::Python),
             "cmd" | "powershell" => Err(ShellError::Windows(name.to_owned())),
-            custom if custom.contains("{0}") => Ok(Self::Custom(words(custom))),
-            other => Err(ShellError::Unknown(other.to_owned())),
+            _ if name.contains("{0}") => Ok(Self::Custom(words(name))),
+            _ => Err(ShellError::Unknown(name.to_owned())),
         }
     }
 

@@ -7,11 +7,12 @@ use crate::expr::{self, EvalError, Scope, Template};
 /// Names with their texts, in the order of the file.
 pub type NamedTemplates = Vec<(String, Template)>;
 
-/// Names with texts (`env`, `with`), or one expression that gives all of them.
+/// Names with texts (`env`, `with`), or expressions that give names, too.
 #[derive(Clone, Debug)]
 pub enum Mapping {
     Named(NamedTemplates),
     Whole(Template),
+    Tree(Tree),
 }
 
 impl Default for Mapping {
@@ -21,11 +22,11 @@ impl Default for Mapping {
 }
 
 impl Mapping {
-    /// What the file names; nothing when one expression gives the whole.
+    /// What the file names; nothing when expressions give the names.
     pub fn named(&self) -> &[(String, Template)] {
         match self {
             Self::Named(entries) => entries,
-            Self::Whole(_) => &[],
+            Self::Whole(_) | Self::Tree(_) => &[],
         }
     }
 
@@ -43,6 +44,7 @@ impl Mapping {
                 return texts.collect();
             }
             Self::Whole(whole) => whole.evaluate(scope)?,
+            Self::Tree(tree) => expr::Value::from(&tree.evaluate(scope)?),
         };
         let expr::Value::Object(object) = &whole else {
             return Err(EvalError::Unexpected {
@@ -71,6 +73,42 @@ pub enum Tree {
     Template(Template),
     Sequence(Vec<Tree>),
     Mapping(Vec<(String, Tree)>),
+    /// A mapping whose keys are expressions, too.
+    Dynamic(Vec<(EntryKey, Tree)>),
+}
+
+/// A key of a mapping that is known when its expressions are.
+#[derive(Clone, Debug)]
+pub enum EntryKey {
+    Template(Template),
+    /// `${{ insert }}`: all entries of the mapping that is its value.
+    Insert,
+}
+
+impl EntryKey {
+    /// Reads a key; `None` if its expressions cannot be read.
+    pub fn parse(text: &str) -> Option<Self> {
+        if Self::is_insert(text) {
+            return Some(Self::Insert);
+        }
+        Template::parse(text).ok().map(Self::Template)
+    }
+
+    pub fn is_insert(text: &str) -> bool {
+        let inner = text
+            .trim()
+            .strip_prefix("${{")
+            .and_then(|it| it.strip_suffix("}}"));
+        inner.is_some_and(|it| it.trim() == "insert")
+    }
+
+    /// As the file says it.
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Template(template) => template.source(),
+            Self::Insert => "${{ insert }}",
+        }
+    }
 }
 
 impl Tree {
@@ -78,12 +116,18 @@ impl Tree {
         Ok(match self {
             Self::Value(value) => value.clone(),
             Self::Template(template) => template.evaluate(scope)?.to_json(),
-            Self::Sequence(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|it| it.evaluate(scope))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Self::Sequence(items) => {
+                let mut all = Vec::new();
+                for item in items {
+                    match (item, item.evaluate(scope)?) {
+                        // An expression that gives several values stands for all of them.
+                        (Self::Template(_), Value::Array(several)) => all.extend(several),
+                        (_, value) => all.push(value),
+                    }
+                }
+                Value::Array(all)
+            }
+            Self::Dynamic(entries) => Value::Object(computed(entries, scope)?),
             Self::Mapping(entries) => {
                 let entries = entries
                     .iter()
@@ -100,6 +144,36 @@ impl Tree {
             Self::Template(template) => template.as_literal().is_some(),
             Self::Sequence(items) => items.iter().all(Self::is_literal),
             Self::Mapping(entries) => entries.iter().all(|(_, it)| it.is_literal()),
+            Self::Dynamic(_) => false,
         }
     }
+}
+
+/// The entries of a mapping whose keys are expressions; of equal keys the first counts.
+fn computed(
+    entries: &[(EntryKey, Tree)],
+    scope: &Scope<'_>,
+) -> Result<Map<String, Value>, EvalError> {
+    let mut all = Map::new();
+    let mut add = |name: String, value: Value| {
+        if !all.keys().any(|it| it.eq_ignore_ascii_case(&name)) {
+            all.insert(name, value);
+        }
+    };
+    for (key, tree) in entries {
+        let value = tree.evaluate(scope)?;
+        match (key, value) {
+            (EntryKey::Template(name), value) => add(name.evaluate_text(scope)?, value),
+            (EntryKey::Insert, Value::Object(more)) => {
+                more.into_iter().for_each(|(name, value)| add(name, value));
+            }
+            (EntryKey::Insert, other) => {
+                return Err(EvalError::Unexpected {
+                    expected: "a mapping",
+                    found: expr::Value::from(&other).kind(),
+                });
+            }
+        }
+    }
+    Ok(all)
 }

@@ -42,6 +42,10 @@ pub fn expr(args: ExprArgs) -> anyhow::Result<ExitCode> {
         Err(error) => {
             eprintln!("error: {error}");
             point(text, error.at, error.length);
+            let meant = error.unknown().and_then(|(word, known)| workflow::nearest(word, known));
+            if let Some(meant) = meant {
+                eprintln!("help: did you mean `{meant}`?");
+            }
             return Ok(ExitCode::from(exit::USAGE));
         }
     };

@@ -23,7 +23,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use api::{Conclusion, Run};
 use ci::LocalEvent;
-use names::{ProjectName, format_duration};
+use names::{ImageRef, ProjectName, format_duration};
 use serde_json::{Map, Value, json};
 use workflow::{Selection, Workflow};
 
@@ -86,6 +86,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::assignment)]
     var: Vec<(String, String)>,
 
+    /// An image for `container:`, services and Docker actions: a root file system (folder or tar), an OCI layout or a docker archive
+    #[arg(long, value_name = "NAME=SOURCE", value_parser = values::assignment)]
+    image: Vec<(String, String)>,
+
     /// Only the legs of a matrix with this value; several values of one key are alternatives
     #[arg(long, value_name = "KEY:VALUE", value_parser = values::filter)]
     matrix: Vec<(String, String)>,
@@ -119,6 +123,7 @@ struct Request {
     inputs: Map<String, Value>,
     secrets: Vec<(String, String)>,
     vars: Vec<(String, String)>,
+    images: Vec<(ImageRef, PathBuf)>,
     workflow: Option<String>,
     selection: Selection,
     output: Output,
@@ -176,6 +181,7 @@ impl Request {
             inputs: args.input.into_iter().map(|(name, value)| (name, Value::from(value))).collect(),
             secrets: args.secret_file.as_deref().map(values::read_secrets).transpose()?.unwrap_or_default(),
             vars: vars.collect::<anyhow::Result<_>>()?,
+            images: args.image.into_iter().map(values::image).collect::<anyhow::Result<_>>()?,
             workflow: args.workflow,
             selection: Selection { jobs: args.job, matrix: args.matrix },
             output: args.output.output,
@@ -318,6 +324,9 @@ async fn work(
     }
     for (name, value) in &request.vars {
         engine.put_variable(name, value).await?;
+    }
+    for (name, source) in &request.images {
+        engine.put_image(name, source).await?;
     }
     let started = engine.ci.start_local(event).await.context("the workflows could not be started")?;
     for told in started.errors.iter().chain(&started.notes) {

@@ -90,9 +90,9 @@ pub fn hidden(data: &DataFolder) -> Vec<PathBuf> {
     vec![data.path().to_owned()]
 }
 
-/// The tools that Landfall answers to: `docker` and `landfall` always, `kubectl` and `helm` where the machine has none.
+/// The tools that Landfall answers to: `docker` and `landfall` always, `kubectl`, `helm` and `sudo` where the machine has none.
 pub fn tools() -> Vec<String> {
-    let missing = ["kubectl", "helm"].into_iter().filter(|tool| find(tool).is_none());
+    let missing = ["kubectl", "helm", "sudo"].into_iter().filter(|tool| find(tool).is_none());
     ["docker", "landfall"].into_iter().chain(missing).map(str::to_owned).collect()
 }
 
@@ -130,12 +130,13 @@ pub fn networks(settings: &Settings, sandbox: &Local) -> Option<ci::JobNetworks>
 
 /// Builds the images of actions that bring a Dockerfile.
 pub fn build_image(builder: Arc<builder::Builder>) -> Box<ci::BuildImage> {
-    Box::new(move |context, dockerfile, run| {
+    Box::new(move |context, dockerfile, run, view| {
         let builder = builder.clone();
         Box::pin(async move {
             let mut request = builder::BuildRequest::new(context);
             request.dockerfile = builder::DockerfileSource::InContext(dockerfile);
             request.origin = oci::Origin { run: Some(run), commit: None };
+            request.view = view;
             let (progress, mut told) = tokio::sync::mpsc::channel(64);
             let drain = async { while told.recv().await.is_some() {} };
             let (built, ()) = tokio::join!(builder.build(request, progress), drain);

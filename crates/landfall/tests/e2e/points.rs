@@ -68,9 +68,10 @@ background: before [] | after [1] | 1 2 | end | = success
 commands: done | = success
 expr: true true true true true | true true false | 0 1E+15 1E-05 1.1 255 5 0.5 | 1 2 Object | true {x} a 1,Array | x refs/heads/main refs/heads/main 20 | 1 [] [] | it's }} fine \"x\" Array | = success
 file-commands: {  \"a\": \"1=2\",  \"b\": \"x\\n\\ny\"} | [] [1] | failure | = success
+keys: job 1 2 | a kept end of line makes a text | = success
 matrix: 1 p  0 of 3 false | = success // 2 p z 1 of 3 false | = success // 9   2 of 3 false | = success
 outputs: = success
-shells: /tmp pipefail on | [] | sh [e] | = success
+shells: /tmp pipefail on | [] | sh [e] | root kept | failure | = success
 use-outputs: 1 yes success | = success
 yaml: on no 3.1 1E+15 31 12 true [] 12_345 2001-01-01 | = success
 ";
@@ -89,7 +90,7 @@ after: after | = success
 composite: in the workspace | main inner from-outer | main outer  | inner val-x from-outer|step|inner failure [] job /tmp | \
 in the workspace | main inner from-outer | composite failed | failure | main last  | post last | post inner | post outer | post inner | = success
 fail-fast: = failure
-inputs: given false 3 b [] true false | = success
+inputs: given false 3 b [] true true | = success
 job-timeout: always after job timeout cancelled | cancelled
 sum: [] true X64 success 1 90 | writable | = success
 timeouts: failure success | = success

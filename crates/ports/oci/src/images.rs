@@ -3,6 +3,7 @@
 mod error;
 mod presence;
 mod tags;
+mod view;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,6 +26,7 @@ use crate::{
 pub use error::{CommitError, ImageError, OpenError, PutError, RemoteFinding, ResolveError};
 pub use presence::{ByDigest, Presence};
 pub use tags::{TagError, is_immutable, put_tag};
+pub use view::View;
 
 /// A config has to be held in memory; real ones have some kilobytes.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
@@ -103,14 +105,17 @@ impl Images {
 
     /// What `name` means here; `None` if the local store does not know it.
     pub async fn find(&self, name: &ImageRef) -> Result<Option<Digest>, TypedError> {
-        let repository = self.repository(name);
+        self.look_up(&self.repository(name), name).await
+    }
+
+    async fn look_up(&self, repository: &str, name: &ImageRef) -> Result<Option<Digest>, TypedError> {
         if let Some(digest) = name.digest {
-            let key = ImageManifest::key_of(&repository, digest);
+            let key = ImageManifest::key_of(repository, digest);
             let known = store::find::<ImageManifest>(&*self.records, &key).await?;
             return Ok(known.map(|manifest| manifest.digest));
         }
         let Some(tag) = &name.tag else { return Ok(None) };
-        let found = store::find::<ImageTag>(&*self.records, &ImageTag::key_of(&repository, tag)).await?;
+        let found = store::find::<ImageTag>(&*self.records, &ImageTag::key_of(repository, tag)).await?;
         Ok(found.map(|tag| tag.digest))
     }
 

@@ -20,7 +20,7 @@ pub use archive::ReadError as ArchiveError;
 pub use extract::ExtractError;
 pub use images::{
     ByDigest, CommitError, ImageError, Images, OpenError, Origin, Presence, PutError, RemoteFinding, Resolution, ResolveError,
-    StoredImage, TagError, is_immutable, put_tag,
+    StoredImage, TagError, View, is_immutable, put_tag,
 };
 pub use import::{ImportError, Imported, Progress, Report, Shape};
 pub use keychain::{Credentials, Keychain, ParseKeychainError};

@@ -132,13 +132,13 @@ async fn a_missing_image_says_where_it_was_looked_for() {
     let own = bench.images.resolve(&name("127.0.0.1:4100/shop/web:1"), &Keychain::anonymous()).await;
     assert_eq!(
         own.expect_err("missing").to_string(),
-        "no image `127.0.0.1:4100/shop/web:1`: looked for `shop/web:1` in the local store; to give it one, run `landfall image import SOURCE 127.0.0.1:4100/shop/web:1` with a root file system (folder or tar), an OCI layout or a docker archive"
+        "no image `127.0.0.1:4100/shop/web:1`: looked for `shop/web:1` in the local store; to give it one, run `landfall image import SOURCE 127.0.0.1:4100/shop/web:1`, or `landfall run --image 127.0.0.1:4100/shop/web:1=SOURCE`, with a root file system (folder or tar), an OCI layout or a docker archive"
     );
     // Nobody listens at port 1.
     let other = bench.images.resolve(&name("127.0.0.1:1/node:14"), &Keychain::anonymous()).await;
     assert_eq!(
         other.expect_err("missing").to_string(),
-        "no image `127.0.0.1:1/node:14`: looked for `127.0.0.1_1/node:14` in the local store, then at its registry: `127.0.0.1:1` could not be reached: Connection refused (os error 111); to give it one, run `landfall image import SOURCE 127.0.0.1:1/node:14` with a root file system (folder or tar), an OCI layout or a docker archive"
+        "no image `127.0.0.1:1/node:14`: looked for `127.0.0.1_1/node:14` in the local store, then at its registry: `127.0.0.1:1` could not be reached: Connection refused (os error 111); to give it one, run `landfall image import SOURCE 127.0.0.1:1/node:14`, or `landfall run --image 127.0.0.1:1/node:14=SOURCE`, with a root file system (folder or tar), an OCI layout or a docker archive"
     );
 }
 

@@ -163,6 +163,16 @@ impl Repository {
         }
     }
 
+    /// Whether a branch or a tag leads to `commit`; a commit that is not here has none.
+    pub async fn leads_to(&self, commit: CommitId) -> Result<bool, GitError> {
+        let contains = format!("--contains={commit}");
+        match text(&self.path, ["for-each-ref", "--count=1", &contains, "refs/heads", "refs/tags"]).await {
+            Ok(found) => Ok(!found.trim().is_empty()),
+            Err(GitError::Failed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The full id of the commit that begins with `prefix`, if there is exactly one.
     pub async fn resolve_prefix(&self, prefix: &str) -> Result<Option<CommitId>, GitError> {
         if prefix.len() < 4 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {

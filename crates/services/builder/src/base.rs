@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use buildgraph::{Base, Dockerfile, Options, Plan, PlanError, Planned, instruction::Kind};
 use futures_util::future::{BoxFuture, try_join_all};
 use names::ImageRef;
-use oci::{Images, Keychain, StoredImage};
+use oci::{Images, Keychain, StoredImage, View};
 
 use crate::{
     BuildError, Pull,
@@ -20,6 +20,7 @@ pub(crate) struct Finder<'a> {
     pub images: &'a Images,
     pub keychain: &'a Keychain,
     pub pull: Pull,
+    pub view: &'a View,
     pub file_name: &'a str,
     pub file: &'a Dockerfile,
     pub report: &'a Reporter,
@@ -56,7 +57,8 @@ impl Finder<'_> {
         let reference: ImageRef = name.parse().map_err(|it: names::ParseImageRefError| it.to_string())?;
         self.report.tell(Progress::Base { image: name.to_owned() }).await;
         let digest = match self.pull {
-            Pull::Always if !self.images.is_own(&reference) => match self.images.pull(&reference, self.keychain).await {
+            // A pull changes what a name means for all.
+            Pull::Always if *self.view == View::Shared && !self.images.is_own(&reference) => match self.images.pull(&reference, self.keychain).await {
                 Ok(digest) => digest,
                 // An imported image has no registry to ask; what is here is the newest there is.
                 Err(error) => match self.images.find(&reference).await {
@@ -65,7 +67,7 @@ impl Finder<'_> {
                 },
             },
             Pull::Always | Pull::IfMissing => {
-                self.images.resolve(&reference, self.keychain).await.map_err(|it| it.to_string())?
+                self.images.resolve_in(self.view, &reference, self.keychain).await.map_err(|it| it.to_string())?
             }
         };
         self.images.image(digest).await.map_err(|it| it.to_string())

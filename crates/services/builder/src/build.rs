@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, try_join_all};
 use image::Platform;
 use names::{Digest, ImageRef, Timestamp};
-use oci::{Images, Keychain, StoredImage};
+use oci::{Images, Keychain, StoredImage, View};
 use sandbox::Sandbox;
 use store::{Blobs, Records};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -93,6 +93,8 @@ pub struct BuildRequest {
     pub keychain: Keychain,
     /// Who is told to have built the image.
     pub origin: oci::Origin,
+    /// Whose names of images count. What is built apart leaves no steps and no cache mounts to others.
+    pub view: View,
 }
 
 impl BuildRequest {
@@ -110,6 +112,7 @@ impl BuildRequest {
             pull: Pull::default(),
             keychain: Keychain::anonymous(),
             origin: oci::Origin::default(),
+            view: View::default(),
         }
     }
 }
@@ -139,6 +142,7 @@ pub(crate) struct Session {
     pub bases: BTreeMap<String, StoredImage>,
     pub secrets: BTreeMap<String, Bytes>,
     pub use_cache: Cache,
+    pub view: View,
     pub platform: Platform,
     pub epoch: Option<Timestamp>,
     pub report: Reporter,
@@ -209,6 +213,7 @@ impl Builder {
             images: &self.images,
             keychain: &request.keychain,
             pull: request.pull,
+            view: &request.view,
             file_name: &context.dockerfile,
             file: &file,
             report: &report,
@@ -229,6 +234,7 @@ impl Builder {
             bases,
             secrets: request.secrets,
             use_cache: request.cache,
+            view: request.view.clone(),
             platform,
             epoch: stage::epoch(&request.build_args),
             report: report.clone(),
@@ -236,7 +242,7 @@ impl Builder {
         let (target, cached) = carry_out(&plan, &session).await?;
         let image = self.store(&plan.stages[&plan.target], &target).await?;
         for tag in &request.tags {
-            self.images.tag(tag, image, &request.origin).await.map_err(|it| BuildError::Image(it.to_string()))?;
+            self.images.tag_in(&request.view, tag, image, &request.origin).await.map_err(|it| BuildError::Image(it.to_string()))?;
             report.tell(Progress::Tagged { name: tag.to_string(), digest: image }).await;
         }
         Ok(BuildResult { image, steps: plan.step_count(), cached })

@@ -56,6 +56,7 @@ struct Private {
 async fn build(
     AxumState(state): AxumState<State>,
     principal: Option<Extension<Principal>>,
+    view: Option<Extension<oci::View>>,
     Query(options): Query<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Body,
@@ -71,10 +72,11 @@ async fn build(
         Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("making a work folder: {error}")),
     };
     let folder = scratch.path().join("context");
-    let request = match request(&options, &headers, &principal, &folder) {
+    let mut request = match request(&options, &headers, &principal, &folder) {
         Ok(request) => request,
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
+    request.view = view.map_or_else(oci::View::default, |it| it.0);
     if let Err(reason) = receive(body, &folder).await {
         return refuse(StatusCode::BAD_REQUEST, &format!("the context could not be read: {reason}"));
     }

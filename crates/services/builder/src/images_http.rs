@@ -12,7 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use names::{Digest, ImageRef, Tag};
-use oci::{Images, Keychain, Origin, Place, TagError};
+use oci::{Images, Keychain, Origin, Place, TagError, View};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Records;
@@ -48,6 +48,8 @@ pub(crate) struct Refusal {
 
 type Answer = Result<Json<Value>, Refusal>;
 type Asker = Option<Extension<Principal>>;
+/// Whose names count, for those who do not see those of all.
+type Eyes = Option<Extension<View>>;
 type State = AxumState<ImagesState>;
 
 impl Refusal {
@@ -99,9 +101,9 @@ struct Named {
     name: String,
 }
 
-async fn list(AxumState(state): State, asker: Asker) -> Answer {
+async fn list(AxumState(state): State, asker: Asker, eyes: Eyes) -> Answer {
     allowed(asker, &Action::PullImage)?;
-    let known = images_view::known(&state).await?;
+    let known = images_view::known(&state, &view(eyes)).await?;
     let mut listed = Vec::new();
     for it in known {
         listed.push(images_view::summary(&state, &it).await);
@@ -109,10 +111,11 @@ async fn list(AxumState(state): State, asker: Asker) -> Answer {
     Ok(Json(json!({ "images": listed })))
 }
 
-async fn inspect(AxumState(state): State, asker: Asker, Query(named): Query<Named>) -> Answer {
+async fn inspect(AxumState(state): State, asker: Asker, eyes: Eyes, Query(named): Query<Named>) -> Answer {
     allowed(asker, &Action::PullImage)?;
-    let digest = meant(&state, &named.name).await?.ok_or_else(|| Refusal::missing(&named.name))?;
-    images_view::details(&state, digest).await.map(Json)
+    let view = view(eyes);
+    let digest = meant(&state, &view, &named.name).await?.ok_or_else(|| Refusal::missing(&named.name))?;
+    images_view::details(&state, &view, digest).await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -121,15 +124,16 @@ struct TagRequest {
     target: String,
 }
 
-async fn tag(AxumState(state): State, asker: Asker, Json(request): Json<TagRequest>) -> Answer {
+async fn tag(AxumState(state): State, asker: Asker, eyes: Eyes, Json(request): Json<TagRequest>) -> Answer {
     let principal = allowed(asker, &Action::PushImage)?;
     let target = reference(&request.target)?;
     if target.digest.is_some() {
         let message = "refusing to create a tag with a digest reference";
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "wrong-name", message));
     }
-    let digest = meant(&state, &request.source).await?.ok_or_else(|| Refusal::missing(&request.source))?;
-    state.images.tag(&target, digest, &origin(&principal)).await?;
+    let view = view(eyes);
+    let digest = meant(&state, &view, &request.source).await?.ok_or_else(|| Refusal::missing(&request.source))?;
+    state.images.tag_in(&view, &target, digest, &origin(&principal)).await?;
     Ok(Json(json!({ "name": target.to_string(), "digest": digest })))
 }
 
@@ -190,7 +194,7 @@ async fn commit_tag(state: &ImagesState, name: &ImageRef, digest: Digest, commit
 
 /// A push of a name that nothing has; says which image was probably meant.
 async fn never_tagged(state: &ImagesState, name: &ImageRef, principal: &Principal) -> Result<Refusal, Refusal> {
-    let known = images_view::known(state).await?;
+    let known = images_view::known(state, &View::Shared).await?;
     let others = known.iter().filter(|it| it.repository == state.images.repository(name)).count();
     let run = origin(principal).run;
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -213,17 +217,19 @@ async fn never_tagged(state: &ImagesState, name: &ImageRef, principal: &Principa
     Ok(refusal)
 }
 
-async fn pull(AxumState(state): State, asker: Asker, Json(request): Json<PushRequest>) -> Answer {
+async fn pull(AxumState(state): State, asker: Asker, eyes: Eyes, Json(request): Json<PushRequest>) -> Answer {
     allowed(asker, &Action::PullImage)?;
     let name = reference(&request.name)?;
     let keychain = keychain(request.registry_auth.as_ref())?;
-    let here = state.images.find(&name).await?;
+    let view = view(eyes);
+    let here = state.images.find_in(&view, &name).await?;
     // What a run pushed here under another registry's name must not be replaced by that registry's.
-    let ours = images_view::known(&state).await?;
+    let ours = images_view::known(&state, &View::Shared).await?;
     let repository = state.images.repository(&name);
     let ours = ours.iter().any(|it| it.repository == repository && Some(&it.tag) == name.tag.as_ref() && it.run.is_some());
     let (digest, fetched) = match here {
-        Some(digest) if ours || state.images.is_own(&name) => (digest, false),
+        // A pull changes what a name means for all.
+        Some(digest) if ours || view != View::Shared || state.images.is_own(&name) => (digest, false),
         None if state.images.is_own(&name) => {
             let message = format!("manifest for {} not found: manifest unknown", name.familiar());
             return Err(Refusal::new(StatusCode::NOT_FOUND, "missing", message));
@@ -269,7 +275,7 @@ async fn import(AxumState(state): State, asker: Asker, Json(request): Json<Impor
 async fn untag(AxumState(state): State, asker: Asker, Query(named): Query<Named>) -> Answer {
     let principal = allowed(asker, &Action::PushImage)?;
     let name = reference(&named.name)?;
-    let known = images_view::known(&state).await?;
+    let known = images_view::known(&state, &View::Shared).await?;
     let repository = state.images.repository(&name);
     let found = known.iter().find(|it| it.repository == repository && Some(&it.tag) == name.tag.as_ref());
     let found = found.ok_or_else(|| Refusal::missing(&named.name))?;
@@ -291,12 +297,12 @@ async fn untag(AxumState(state): State, asker: Asker, Query(named): Query<Named>
 }
 
 /// The image a name, an id or the beginning of an id means.
-async fn meant(state: &ImagesState, text: &str) -> Result<Option<Digest>, Refusal> {
+async fn meant(state: &ImagesState, view: &View, text: &str) -> Result<Option<Digest>, Refusal> {
     if let Ok(digest) = text.parse::<Digest>() {
         return Ok(state.images.image(digest).await.is_ok().then_some(digest));
     }
     if let Ok(name) = text.parse::<ImageRef>()
-        && let Some(digest) = state.images.find(&name).await?
+        && let Some(digest) = state.images.find_in(view, &name).await?
     {
         return Ok(Some(digest));
     }
@@ -305,7 +311,7 @@ async fn meant(state: &ImagesState, text: &str) -> Result<Option<Digest>, Refusa
     if hex.len() < 4 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
         return Ok(None);
     }
-    let mut found: Vec<Digest> = images_view::known(state).await?.into_iter().map(|it| it.digest).collect();
+    let mut found: Vec<Digest> = images_view::known(state, view).await?.into_iter().map(|it| it.digest).collect();
     found.retain(|it| it.hex().starts_with(hex));
     found.sort();
     found.dedup();
@@ -320,6 +326,10 @@ fn allowed(asker: Asker, action: &Action<'_>) -> Result<Principal, Refusal> {
         Ok(()) => Ok(principal),
         Err(denied) => Err(Refusal::new(StatusCode::FORBIDDEN, "denied", denied.to_string())),
     }
+}
+
+fn view(eyes: Eyes) -> View {
+    eyes.map_or_else(View::default, |it| it.0)
 }
 
 fn origin(principal: &Principal) -> Origin {

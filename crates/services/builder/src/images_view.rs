@@ -2,6 +2,7 @@
 
 use api::ImageTag;
 use names::{Digest, ImageRef, RunId, Tag, Timestamp};
+use oci::View;
 use serde_json::{Value, json};
 
 use crate::images_http::{ImagesState, Refusal};
@@ -18,19 +19,22 @@ pub(crate) struct Known {
     pub run: Option<RunId>,
 }
 
-/// All tags, the newest first.
-pub(crate) async fn known(state: &ImagesState) -> Result<Vec<Known>, Refusal> {
+/// All tags that a view shows, the newest first.
+pub(crate) async fn known(state: &ImagesState, view: &View) -> Result<Vec<Known>, Refusal> {
     let tags: Vec<ImageTag> = store::list(&*state.records, "").await?;
     let own = own_host(state);
     let mut known: Vec<Known> = tags
         .into_iter()
-        .map(|it| Known {
-            name: format!("{}:{}", familiar(&it.repository, own.as_deref()), it.tag),
-            repository: it.repository,
-            tag: it.tag,
-            digest: it.digest,
-            pushed: it.pushed,
-            run: it.run,
+        .filter_map(|it| {
+            let repository = view.shown(&it.repository)?.to_owned();
+            Some(Known {
+                name: format!("{}:{}", familiar(&repository, own.as_deref()), it.tag),
+                repository,
+                tag: it.tag,
+                digest: it.digest,
+                pushed: it.pushed,
+                run: it.run,
+            })
         })
         .collect();
     known.sort_by_key(|it| std::cmp::Reverse(it.pushed));
@@ -75,9 +79,9 @@ pub(crate) async fn summary(state: &ImagesState, known: &Known) -> Value {
 }
 
 /// What `docker image inspect` shows.
-pub(crate) async fn details(state: &ImagesState, digest: Digest) -> Result<Value, Refusal> {
+pub(crate) async fn details(state: &ImagesState, view: &View, digest: Digest) -> Result<Value, Refusal> {
     let image = state.images.image(digest).await.map_err(Refusal::broken)?;
-    let known = known(state).await?;
+    let known = known(state, view).await?;
     let names = || known.iter().filter(|it| it.digest == digest);
     let mut digests: Vec<String> = names()
         .map(|it| format!("{}@{digest}", it.name.rsplit_once(':').map_or(it.name.as_str(), |(name, _)| name)))

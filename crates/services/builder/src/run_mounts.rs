@@ -27,6 +27,13 @@ pub(crate) struct CacheMounts {
     locks: Mutex<HashMap<PathBuf, Weak<tokio::sync::Mutex<()>>>>,
 }
 
+/// Where cache mounts come from.
+pub(crate) enum Caches<'a> {
+    Kept(&'a CacheMounts),
+    /// Empty ones that go with the step.
+    Fresh,
+}
+
 /// What a RUN gets mounted.
 #[derive(Default)]
 pub(crate) struct Prepared {
@@ -61,11 +68,8 @@ impl CacheMounts {
                 }
             }
         }
-        let failed = |error: std::io::Error| Failure::new(format!("the cache `{id}`: {error}"));
         if !path.exists() {
-            fs::create_dir_all(&path).map_err(failed)?;
-            std::os::unix::fs::chown(&path, Some(owner.0), Some(owner.1)).map_err(failed)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(failed)?;
+            new_cache(&path, mode, owner).map_err(|error| Failure::new(format!("the cache `{id}`: {error}")))?;
         }
         Ok((path, guard))
     }
@@ -79,11 +83,17 @@ impl CacheMounts {
     }
 }
 
+fn new_cache(path: &Path, mode: u32, owner: (u32, u32)) -> std::io::Result<()> {
+    fs::create_dir_all(path)?;
+    std::os::unix::fs::chown(path, Some(owner.0), Some(owner.1))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
 /// Prepares the mounts of a RUN; `origins` are those of its bind mounts, in order.
 pub(crate) async fn prepare(
     mounts: &[Mount],
     origins: Vec<Origin>,
-    caches: &CacheMounts,
+    caches: &Caches<'_>,
     secrets: &BTreeMap<String, Bytes>,
     scratch: &Path,
 ) -> Result<Prepared, Failure> {
@@ -105,8 +115,18 @@ pub(crate) async fn prepare(
                 if from.is_some() {
                     return Err(Failure::new("`from` of a cache mount is not supported").with_help("copy the files in the command"));
                 }
-                let (source, guard) = caches.folder(id, *sharing, *mode, (*uid, *gid)).await?;
-                prepared.locks.extend(guard);
+                let source = match caches {
+                    Caches::Kept(caches) => {
+                        let (source, guard) = caches.folder(id, *sharing, *mode, (*uid, *gid)).await?;
+                        prepared.locks.extend(guard);
+                        source
+                    }
+                    Caches::Fresh => {
+                        let source = scratch.join(format!("cache-{index}"));
+                        new_cache(&source, *mode, (*uid, *gid)).map_err(|error| Failure::new(format!("the cache `{id}`: {error}")))?;
+                        source
+                    }
+                };
                 let access = if *writable { Access::ReadWrite } else { Access::ReadOnly };
                 prepared.mounts.push(sandbox::Mount::Bind { source, target: target.into(), access });
             }

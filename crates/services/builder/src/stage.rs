@@ -23,7 +23,7 @@ use crate::{
     error::{Failure, StepError},
     progress::Progress,
     run::{self, Room},
-    run_mounts,
+    run_mounts::{self, Caches},
     select::Owners,
     unpack::Scratch,
     view::View,
@@ -171,10 +171,9 @@ impl StageRun<'_> {
         let key = step_key(op, &self.session.platform, &below, &inputs);
         let _alone = self.session.cache.alone(key).await;
         let store_failed = |it: store::TypedError| Failure::new(it.to_string());
-        if self.session.use_cache == Cache::Used
-            && let Some(made) = self.session.cache.find(key).await.map_err(store_failed)? {
-                return Ok((made, true));
-            }
+        if let Some(made) = self.remembered(key).await.map_err(store_failed)? {
+            return Ok((made, true));
+        }
         // Other layers may hold the same files: look at what would be copied.
         let mut content_key = None;
         if foreign && matches!(op, Op::Copy(_)) {
@@ -183,20 +182,42 @@ impl StageRun<'_> {
                 inputs.push(self.content(op, from).await?);
             }
             let by_content = step_key(op, &self.session.platform, &below, &inputs);
-            if self.session.use_cache == Cache::Used
-                && let Some(made) = self.session.cache.find(by_content).await.map_err(store_failed)? {
-                    self.session.cache.put(key, &made).await.map_err(store_failed)?;
-                    return Ok((made, true));
-                }
+            if let Some(made) = self.remembered(by_content).await.map_err(store_failed)? {
+                self.remember(key, &made).await.map_err(store_failed)?;
+                return Ok((made, true));
+            }
             content_key = Some(by_content);
         }
         let _permit = self.session.permits.acquire().await.map_err(|it| Failure::new(it.to_string()))?;
         let layer = self.carry_out(op, &built.layers, number).await?;
         let made = Remembered { layer: layer.map(|it| (it.digest, it.diff_id, it.size)), built: store::now() };
         for key in std::iter::once(key).chain(content_key) {
-            self.session.cache.put(key, &made).await.map_err(store_failed)?;
+            self.remember(key, &made).await.map_err(store_failed)?;
         }
         Ok((made, false))
+    }
+
+    /// What a step made before: for all, or in this build's own view.
+    async fn remembered(&self, key: Digest) -> Result<Option<Remembered>, store::TypedError> {
+        if self.session.use_cache != Cache::Used {
+            return Ok(None);
+        }
+        match self.session.cache.find(key).await? {
+            None if self.own(key) != key => self.session.cache.find(self.own(key)).await,
+            found => Ok(found),
+        }
+    }
+
+    async fn remember(&self, key: Digest, made: &Remembered) -> Result<(), store::TypedError> {
+        self.session.cache.put(self.own(key), made).await
+    }
+
+    /// What a build apart makes is no truth for others: a secret or a cache may have led its command astray.
+    fn own(&self, key: Digest) -> Digest {
+        match &self.session.view {
+            oci::View::Shared => key,
+            apart @ oci::View::Apart(_) => Digest::of(apart.repository(&key.to_string()).as_bytes()),
+        }
     }
 
     /// The digest of what `op` reads from `from`.
@@ -262,8 +283,11 @@ impl StageRun<'_> {
                         origins.push(self.origin(from).await?);
                     }
                 }
-                let caches = &self.session.cache_mounts;
-                let prepared = run_mounts::prepare(&op.mounts, origins, caches, &self.session.secrets, scratch.path()).await?;
+                let caches = match &self.session.view {
+                    oci::View::Shared => Caches::Kept(&self.session.cache_mounts),
+                    oci::View::Apart(_) => Caches::Fresh,
+                };
+                let prepared = run_mounts::prepare(&op.mounts, origins, &caches, &self.session.secrets, scratch.path()).await?;
                 let room = Room {
                     sandbox: self.session.sandbox.clone(),
                     surroundings: self.session.surroundings.clone(),

@@ -15,6 +15,7 @@ use crate::{
     process::Variables,
     spec,
     steps::NotBegun,
+    trust,
 };
 
 /// The sandbox of one step.
@@ -120,7 +121,8 @@ async fn build(ci: &Ci, place: &JobPlace, file: &str, context: &str) -> Result<I
     let (root, rest) = place.on_host(context).ok_or_else(|| outside(context))?;
     let folder = crate::beneath::folder(&root, &rest).map_err(|error| format!("`{context}`: {error}"))?;
     let dockerfile = file.strip_prefix(context).unwrap_or(file).trim_start_matches('/').to_owned();
-    let digest = builder(folder, dockerfile, place.run.id.clone()).await;
+    let view = trust::view(ci, &place.run.id, &place.key.to_string()).await.map_err(NotBegun::Lost)?;
+    let digest = builder(folder, dockerfile, place.run.id.clone(), view).await;
     let digest = digest.map_err(|why| format!("the image of the action cannot be built: {why}"))?;
     Ok(images::of(ci, digest).await?)
 }

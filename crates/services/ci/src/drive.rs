@@ -84,6 +84,7 @@ pub async fn run(ci: Ci) -> Result<(), CiError> {
     let env = ci.config.clone();
     let mut looking = JoinSet::new();
     looking.spawn_blocking(move || drop(node::choose(&env.env, 0)));
+    jobs::make_folder(&ci.config.folder);
     let mut changes = ci.records.watch(Run::KIND, Revision(0)).await?;
     let mut drivers: HashMap<RunId, mpsc::Sender<Report>> = HashMap::new();
     let mut tasks = JoinSet::new();

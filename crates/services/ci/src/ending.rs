@@ -15,6 +15,7 @@ use crate::{
     job_log::JobLog,
     jobs::sandbox_id,
     place::{COMPLETE, JobPlace},
+    trust,
 };
 
 /// Removes what a job leaves, keeps its log, and reports that all is done.
@@ -37,6 +38,11 @@ pub async fn finish(ci: &Ci, run: &RunId, place: Option<JobPlace>, end: JobEnd, 
 }
 
 async fn take_rights(ci: &Ci, run: &RunId, job: &str) {
+    if let Some(images) = &ci.config.images
+        && let Err(error) = images.forget_names(&trust::space(run, job)).await
+    {
+        tracing::error!(%error, "the names of images of a job could not be forgotten");
+    }
     let key = JobGrant::key_of(run, job);
     let (token, grant) = tokio::join!(ci.tokens.revoke_job(run, job), store::remove::<JobGrant>(&*ci.records, &key));
     if let Err(error) = token {

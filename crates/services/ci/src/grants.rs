@@ -59,9 +59,15 @@ fn outside(github: &serde_json::Value) -> Option<String> {
     let text = |pointer: &str| github.pointer(pointer).and_then(|it| it.as_str()).unwrap_or_default();
     let own = text("/event/repository/full_name");
     let fork = |head: &str| (!head.is_empty() && head != own).then(|| format!("it comes from the fork `{head}`"));
+    // Forges say `null` of a fork that was deleted.
+    let gone = |pointer: &str| github.pointer(pointer).filter(|it| it.is_null()).map(|_| "it comes from a fork that is gone".to_owned());
     match text("/event_name") {
-        "pull_request_target" | "pull_request_review" | "pull_request_review_comment" => fork(text("/event/pull_request/head/repo/full_name")),
-        "workflow_run" => fork(text("/event/workflow_run/head_repository/full_name")),
+        "pull_request_target" | "pull_request_review" | "pull_request_review_comment" => {
+            fork(text("/event/pull_request/head/repo/full_name")).or_else(|| gone("/event/pull_request/head/repo"))
+        }
+        "workflow_run" => {
+            fork(text("/event/workflow_run/head_repository/full_name")).or_else(|| gone("/event/workflow_run/head_repository"))
+        }
         // The event does not tell where the code comes from.
         "issue_comment" => github.pointer("/event/issue/pull_request").map(|_| "anybody may have written it".to_owned()),
         _ => None,
@@ -111,6 +117,8 @@ mod tests {
         };
         assert_eq!(of("pull_request_target", pull("eve/shop")).as_deref(), Some("it comes from the fork `eve/shop`"));
         assert_eq!(of("pull_request_target", pull("acme/shop")), None);
+        let gone = serde_json::json!({"repository": {"full_name": "acme/shop"}, "pull_request": {"head": {"repo": null}}});
+        assert_eq!(of("pull_request_target", gone).as_deref(), Some("it comes from a fork that is gone"));
         assert_eq!(of("push", pull("eve/shop")), None);
         let run = serde_json::json!({"repository": {"full_name": "acme/shop"}, "workflow_run": {"head_repository": {"full_name": "eve/shop"}}});
         assert!(of("workflow_run", run).is_some());

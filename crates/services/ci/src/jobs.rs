@@ -115,7 +115,7 @@ async fn open(
     run: &Run,
     github: &serde_json::Value,
     start: &JobStart,
-    mut told: Vec<String>,
+    told: Vec<String>,
 ) -> Result<JobPlace, OpenError> {
     let id = sandbox_id(&run.id, &start.job, start.attempt);
     let lost = |what: &str, error: &dyn std::fmt::Display| OpenError::Lost(format!("{what}: {error}"));
@@ -127,10 +127,26 @@ async fn open(
     let environment = start.environment.as_deref().map(view::environment);
     let principal = principal(run, &start.job, environment.as_ref());
     let grant = grants::grant(run, github, start, environment.clone());
-    // Written together, they cost one sync of the disk.
-    let issued = async { ci.tokens.issue(principal, TOKEN_LIFETIME).await.map_err(|e| lost("no token", &e)) };
+    let token = identity::Secret::draw().map_err(|e| lost("no token", &e))?;
+    // Written together, they cost one sync of the disk. No step starts before, but the place may be made.
+    let entered = async { ci.tokens.enter(&token, principal, TOKEN_LIFETIME).await.map_err(|e| lost("no token", &e)) };
     let granted = async { store::put(&*ci.records, &grant).await.map_err(|e| lost("no grant", &e)) };
-    let (token, _) = tokio::try_join!(issued, granted)?;
+    let made = make(ci, run, start, (id, folder), grant.clone(), token.clone(), told);
+    let (entered, granted, place) = tokio::join!(entered, granted, made);
+    entered.and(granted).and(place)
+}
+
+/// Makes the folders, the containers and the sandbox of a job.
+async fn make(
+    ci: &Ci,
+    run: &Run,
+    start: &JobStart,
+    (id, folder): (SandboxId, PathBuf),
+    grant: JobGrant,
+    token: identity::Secret,
+    mut told: Vec<String>,
+) -> Result<JobPlace, OpenError> {
+    let lost = |what: &str, error: &dyn std::fmt::Display| OpenError::Lost(format!("{what}: {error}"));
     lay_out(ci, run, &folder, &token).map_err(|e| lost("no folder", &e))?;
     // Steps that outlive this server still print this token, when the next one has another.
     keep_mask(&folder, token.reveal()).map_err(|e| lost("no folder", &e))?;
@@ -259,6 +275,10 @@ fn seen(ci: &Ci, layout: &Layout, kept: &Kept) -> Place {
     }
     let home = layout.home.clone().unwrap_or_else(|| ci.config.home.display().to_string());
     env.push(("HOME".to_owned(), home));
+    if !kept.in_image {
+        // Whoever owns the job on this machine is root inside.
+        env.extend(["USER", "LOGNAME"].map(|name| (name.to_owned(), "root".to_owned())));
+    }
     env.push(("KUBECONFIG".to_owned(), format!("{TOOLS}/kubeconfig")));
     env.push(("LANDFALL_URL".to_owned(), ci.config.url.clone()));
     Place {
@@ -274,6 +294,16 @@ fn seen(ci: &Ci, layout: &Layout, kept: &Kept) -> Place {
         services: kept.services.clone(),
         vars: Vec::new(),
     }
+}
+
+/// Makes the folder of all jobs.
+pub fn make_folder(folder: &Path) {
+    let mut builder = std::fs::DirBuilder::new();
+    if let Err(error) = builder.recursive(true).mode(0o700).create(folder) {
+        // Each job tries again, and tells people.
+        tracing::error!(%error, "the folder of jobs could not be made");
+    }
+    sandbox::spread(folder);
 }
 
 /// The folders of a job; what is there already stays.

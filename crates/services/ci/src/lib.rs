@@ -31,6 +31,7 @@ mod secrets;
 mod set_up;
 mod spec;
 mod steps;
+mod strangers;
 mod tests;
 mod trust;
 mod view;
@@ -71,6 +72,7 @@ pub struct Ci {
     actions: actions::Actions,
     forwarders: Arc<containers::AllForwarders>,
     numbers: Arc<intake::Numbers>,
+    listeners: Arc<intake::Listeners>,
     mounted: Option<Arc<MountedCaches>>,
 }
 
@@ -93,8 +95,9 @@ pub struct JobServices {
     pub secrets: Vec<String>,
 }
 
-/// Builds an image of a folder and the name of a Dockerfile in it, for a run; gives its manifest or says why not.
-pub type BuildImage = dyn Fn(PathBuf, String, RunId) -> Pin<Box<dyn Future<Output = Result<Digest, String>> + Send>> + Send + Sync;
+/// Builds an image of a folder and the name of a Dockerfile in it, for a run, in the eyes of a job;
+/// gives its manifest or says why not.
+pub type BuildImage = dyn Fn(PathBuf, String, RunId, oci::View) -> Pin<Box<dyn Future<Output = Result<Digest, String>> + Send>> + Send + Sync;
 
 /// What jobs find on this machine.
 pub struct Config {
@@ -145,6 +148,7 @@ impl Ci {
             actions,
             forwarders: Arc::default(),
             numbers: Arc::default(),
+            listeners: Arc::default(),
             mounted: None,
         }
     }
@@ -167,7 +171,7 @@ impl Ci {
     ///
     /// When the record store is gone.
     pub async fn run(self) -> Result<(), CiError> {
-        tokio::try_join!(intake::run(self.clone()), drive::run(self))?;
+        tokio::try_join!(intake::run(self.clone()), tests::forget_old(self.clone()), drive::run(self))?;
         Ok(())
     }
 

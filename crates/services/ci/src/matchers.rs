@@ -102,6 +102,11 @@ pub fn remove(place: &JobPlace, which: &MatcherName) -> Option<String> {
     None
 }
 
+/// Whether lines must be shown to matchers.
+pub fn any(place: &JobPlace) -> bool {
+    !lock(&place.matchers).is_empty()
+}
+
 /// What a line of output means, if a matcher knows.
 pub fn scan(place: &JobPlace, line: &str) -> Option<Problem> {
     let mut problem = lock(&place.matchers).read(line)?;

@@ -1,10 +1,12 @@
 //! What a step runs: its program, its environment, and where.
 
+use std::{io, path::Component};
+
 use sandbox::{Io, Process};
 use workflow::{BuiltinStep, CommandStep, ContainerStep, NodeStep, StepStart, StepWork};
 
 use crate::{
-    Ci, containers, native, node,
+    Ci, caches, containers, native, node,
     place::{Debug, JobPlace, TOOLS},
 };
 
@@ -66,7 +68,10 @@ pub fn of(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Where, String>
     };
     let user = containers::user(place);
     match &start.work {
-        StepWork::Command(CommandStep { argv, cwd, .. }) => Ok(Where::Job(process(argv.clone(), env, cwd, user))),
+        StepWork::Command(CommandStep { argv, cwd, .. }) if is_there(place, cwd) => {
+            Ok(Where::Job(process(argv.clone(), env, cwd, user)))
+        }
+        StepWork::Command(CommandStep { cwd, .. }) => Err(format!("the working directory `{cwd}` is not there")),
         StepWork::Builtin(builtin) => {
             env.inputs(&builtin.inputs);
             for (name, value) in &builtin.state {
@@ -93,6 +98,26 @@ pub fn of(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Where, String>
         }
         StepWork::Container(container) => Ok(Where::Image(container.clone())),
     }
+}
+
+/// Whether a working directory is there, as far as the server sees; a sandbox would make it.
+fn is_there(place: &JobPlace, cwd: &str) -> bool {
+    let Some((mut folder, rest)) = place.on_host(cwd).filter(|_| !caches::has_mounts(place)) else { return true };
+    for part in rest.components() {
+        match part {
+            Component::CurDir => continue,
+            Component::ParentDir => drop(folder.pop()),
+            Component::Normal(name) => folder.push(name),
+            Component::RootDir | Component::Prefix(_) => return true,
+        }
+        match folder.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+            // Only the job knows where a link leads.
+            Ok(found) if found.is_symlink() => return true,
+            Ok(_) | Err(_) => {}
+        }
+    }
+    true
 }
 
 /// The environment of a process; names come once.

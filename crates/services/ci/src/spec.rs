@@ -55,10 +55,17 @@ pub fn on_machine(ci: &Ci, run: &Run, place: &JobPlace, id: &SandboxId) -> Spec 
     };
     let mut spec = Spec::new(Root::Host(view), Main::Idle);
     spec.mounts = folders(ci, place);
-    spec.hostname = Some("landfall-job".to_owned());
+    spec.hostname = Some(machine_name());
     spec.limits = Limits { pids: Some(JOB_PROCESSES_MAX), ..Limits::default() };
     spec.labels = labels(&run.id, place, if *id == place.sandbox { "job" } else { "companion" });
     spec
+}
+
+/// The machine's own name: programs look up the address of the machine by it, and `/etc/hosts` has it.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost" } else { name }.to_owned()
 }
 
 /// The image of `container:`.

@@ -3,7 +3,7 @@
 use std::{io, path::{Path, PathBuf}, time::Duration};
 
 use bytes::Bytes;
-use sandbox::{CannotStart, ProcessName, SandboxId, Signal, Target};
+use sandbox::{Attached, CannotStart, ProcessName, SandboxId, Signal, Target};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use workflow::{Event, StepEnd, StepFiles, StepKey, StepReport, StepStart, StopReason, command::Unsecure};
@@ -80,7 +80,7 @@ fn found(place: &JobPlace, step: &StepKey, note: &Note) -> (SandboxId, ProcessNa
 pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Sender<Report>) {
     let step = start.step.clone();
     match begin(ci, place, &start).await {
-        Ok((begun, note)) => follow(ci, place, &step, begun, note, out).await,
+        Ok(begun) => follow(ci, place, &step, begun, out).await,
         Err(NotBegun::Lost(reason)) => lost(&step, &reason, out).await,
         Err(NotBegun::Failed(reason)) => {
             output::say(place, section(&step), [format!("##[error]{reason}")]).await;
@@ -95,16 +95,24 @@ pub async fn start(ci: &Ci, place: &JobPlace, start: StepStart, out: &mpsc::Send
 /// Follows a step that was started before the server was.
 pub async fn adopt(ci: &Ci, place: &JobPlace, step: StepKey, out: &mpsc::Sender<Report>) {
     let note = read_note(place, &step).unwrap_or_default();
-    follow(ci, place, &step, Begun::Before, note, out).await;
+    follow(ci, place, &step, Begun { by: Starter::Former, note, attached: None }, out).await;
+}
+
+/// A step whose process was started.
+struct Begun {
+    by: Starter,
+    note: Note,
+    /// Its process, if it was found already.
+    attached: Option<Attached>,
 }
 
 /// Who started the process of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begun {
+enum Starter {
     /// This server.
-    Here,
+    Own,
     /// One that is gone.
-    Before,
+    Former,
 }
 
 /// Why a step was not started.
@@ -133,13 +141,13 @@ impl From<sandbox::Error> for NotBegun {
 }
 
 /// Writes the step's files and starts its process, unless an earlier server did.
-async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(Begun, Note), NotBegun> {
+async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<Begun, NotBegun> {
     let path = note_path(place, &start.step);
     // Writing the files again would empty those that the process has filled.
     if let Some(note) = read_note(place, &start.step) {
         let (sandbox, process) = found(place, &start.step, &note);
-        if ci.sandbox.attach(&sandbox, &process).await.is_ok() {
-            return Ok((Begun::Before, note));
+        if let Ok(attached) = ci.sandbox.attach(&sandbox, &process).await {
+            return Ok(Begun { by: Starter::Former, note, attached: Some(attached) });
         }
     }
     let mut writer = beneath::Writer::default();
@@ -166,15 +174,16 @@ async fn begin(ci: &Ci, place: &JobPlace, start: &StepStart) -> Result<(Begun, N
     write_note(&path, &note).map_err(|error| format!("the step cannot be noted: {error}"))?;
     let name = process_name(&start.step);
     let started = match what {
-        Where::Job(process) => ci.sandbox.exec(&place.sandbox, &name, &process).await.map(drop),
-        Where::Own(process) => ci.sandbox.exec(place.own_sandbox(), &name, &process).await.map(drop),
+        Where::Job(process) => ci.sandbox.exec_attached(&place.sandbox, &name, &process).await,
+        Where::Own(process) => ci.sandbox.exec_attached(place.own_sandbox(), &name, &process).await,
         Where::Image(container) => {
-            return docker_step::start(ci, place, start, &container).await.map(|()| (Begun::Here, note));
+            docker_step::start(ci, place, start, &container).await?;
+            return Ok(Begun { by: Starter::Own, note, attached: None });
         }
     };
     match started {
-        Ok(()) => Ok((Begun::Here, note)),
-        Err(sandbox::Error::ProcessExists(..)) => Ok((Begun::Before, note)),
+        Ok(attached) => Ok(Begun { by: Starter::Own, note, attached: Some(attached) }),
+        Err(sandbox::Error::ProcessExists(..)) => Ok(Begun { by: Starter::Former, note, attached: None }),
         Err(error) => Err(error.into()),
     }
 }
@@ -184,10 +193,15 @@ fn write_note(path: &Path, note: &Note) -> io::Result<()> {
 }
 
 /// Reads the output of a step until it ends, then tells what it left.
-async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, note: Note, out: &mpsc::Sender<Report>) {
+async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, out: &mpsc::Sender<Report>) {
+    let Begun { by, note, attached } = begun;
     let _ = out.send(Report::Event(Event::StepStarted { step: step.clone() })).await;
     let (sandbox, process) = found(place, step, &note);
-    let attached = match ci.sandbox.attach(&sandbox, &process).await {
+    let attached = match attached {
+        Some(attached) => Ok(attached),
+        None => ci.sandbox.attach(&sandbox, &process).await,
+    };
+    let attached = match attached {
         Ok(attached) => attached,
         Err(error) => return lost(step, &error.to_string(), out).await,
     };
@@ -201,7 +215,7 @@ async fn follow(ci: &Ci, place: &JobPlace, step: &StepKey, begun: Begun, note: N
     }
     // Whoever killed the server may have killed its processes with it, so nobody can say why this one went.
     let killed = told.exit.signal == Some(KILL) && !told.exit.oom_killed;
-    if begun == Begun::Before && killed {
+    if by == Starter::Former && killed {
         return lost(step, "its process was killed while no server looked after it", out).await;
     }
     let end = match told.exit.signal {

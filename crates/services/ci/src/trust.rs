@@ -10,12 +10,14 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
+use names::RunId;
+use oci::View;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 use workflow::{Event, StepKey};
 
-use crate::{Ci, drive::Report, output, place::JobPlace, steps::section};
+use crate::{Ci, drive::Report, output, place::JobPlace, steps::section, strangers};
 
 /// Lies beside a job once its run knows that the job lost its rights.
 const TOLD: &str = "distrusted";
@@ -27,14 +29,21 @@ const TOLD: &str = "distrusted";
 pub async fn look(ci: &Ci, place: &JobPlace, step: &StepKey, out: &mpsc::Sender<Report>) -> bool {
     let Some(why) = &place.grant.outside else { return false };
     let key = JobGrant::key_of(&place.run.id, &place.key.to_string());
-    let grant = store::find::<JobGrant>(&*ci.records, &key).await;
-    // A store that cannot be read gives no reason to trust.
-    let is_lost = grant.map_or(true, |grant| grant.is_none_or(|grant| grant.trust == Trust::Foreign));
     let told = place.folder.join(TOLD);
-    if !is_lost || told.exists() {
+    if told.exists() {
         return false;
     }
-    let reason = format!("the job fetched code that is not trusted: {why}");
+    // A store that cannot be read gives no reason to trust.
+    let grant = store::find::<JobGrant>(&*ci.records, &key).await.ok().flatten();
+    let mut reason = format!("the job fetched code that is not trusted: {why}");
+    if let Some(grant) = grant.filter(|it| it.trust == Trust::Own) {
+        let project = ci.repositories.find(&place.run.id.project);
+        let Some(found) = strangers::found(place, &grant, why, project.as_ref()).await else { return false };
+        reason = format!("{reason}; {found}");
+        if let Err(error) = store::modify::<JobGrant>(&*ci.records, &key, |grant| grant.trust = Trust::Foreign).await {
+            tracing::error!(%error, "that a job lost its rights could not be kept");
+        }
+    }
     let (job, text) = (place.key.clone(), format!("##[warning]No more secrets, and a token that only reads: {reason}"));
     output::say(place, section(step), [text.clone()]).await;
     // The receiver lives as long as the driver.
@@ -78,8 +87,38 @@ fn is_meant(grant: &JobGrant, why: &str, repository: &str) -> bool {
     why.to_lowercase().contains(&format!("`{}`", repository.to_lowercase())) || grant.fact("event_name") == "issue_comment"
 }
 
+/// Whose names of images count for a job: one that is not trusted sees its own over those of all.
+///
+/// # Errors
+///
+/// The store cannot be read.
+pub async fn view(ci: &Ci, run: &RunId, job: &str) -> Result<View, String> {
+    match store::find::<JobGrant>(&*ci.records, &JobGrant::key_of(run, job)).await {
+        Ok(Some(grant)) if grant.trust == Trust::Foreign => Ok(apart(run, job)),
+        Ok(_) => Ok(View::Shared),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn apart(run: &RunId, job: &str) -> View {
+    View::Apart(space(run, job))
+}
+
+/// Where the names of images lie that a job gives without being trusted.
+pub fn space(run: &RunId, job: &str) -> String {
+    format!("{}/{}/{job}", run.project, run.number)
+}
+
 /// Middleware: a job whose code is not trusted reads, builds and tests, and changes nothing that outlives it.
-pub async fn refuse_untrusted(State(ci): State<Ci>, request: Request, next: Next) -> Response {
+pub async fn refuse_untrusted(State(ci): State<Ci>, mut request: Request, next: Next) -> Response {
+    if names_images(request.uri().path())
+        && let Some(Principal::Job { run, job, .. }) = request.extensions().get::<Principal>()
+    {
+        match view(&ci, run, job).await {
+            Ok(view) => request.extensions_mut().insert(view),
+            Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error).into_response(),
+        };
+    }
     let Some(what) = lasting(request.method(), request.uri().path()) else { return next.run(request).await };
     let Some(Principal::Job { run, job, .. }) = request.extensions().get::<Principal>() else { return next.run(request).await };
     match store::find::<JobGrant>(&*ci.records, &JobGrant::key_of(run, job)).await {
@@ -90,6 +129,11 @@ pub async fn refuse_untrusted(State(ci): State<Ci>, request: Request, next: Next
         Ok(_) => next.run(request).await,
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }
+}
+
+/// Whether a request reads or sets names of images.
+fn names_images(path: &str) -> bool {
+    path == "/landfall/v1/builds" || path.starts_with("/landfall/v1/images")
 }
 
 /// What of a request would stay after the job, for those that a job can make with its token.

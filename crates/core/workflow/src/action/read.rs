@@ -7,7 +7,7 @@ use super::{
     ParsedManifest, PhaseConditions, Runs, steps,
 };
 use crate::{
-    expr::{Expression, Template},
+    expr::{Condition, Expression, Template},
     tree::{Mapping, NamedTemplates},
 };
 
@@ -282,10 +282,10 @@ impl Reader<'_> {
             return None;
         }
         let parsed = if written.contains("${{") {
-            match Template::parse(written) {
-                Ok(template) => match template.as_expression() {
-                    Some(expression) => Ok(expression.clone()),
-                    None => Err(
+            match Template::parse(&source) {
+                Ok(template) => match template.into_condition() {
+                    Condition::Lone(it) | Condition::AmongBlanks(it) => Ok(it),
+                    Condition::Text => Err(
                         "text around `${{ }}` makes a condition that always holds; write one expression"
                             .to_owned(),
                     ),

@@ -74,6 +74,14 @@ impl<'a> Scope<'a> {
         self
     }
 
+    /// Sets a context that is converted already; cloning such a value is cheap.
+    pub fn set_value(&mut self, name: &'static str, value: Value) -> &mut Self {
+        self.json.remove(name);
+        self.lazy.remove(name);
+        self.contexts.get_mut().insert(Cow::Borrowed(name), value);
+        self
+    }
+
     /// Sets a context that is made only when an expression asks for it.
     pub fn set_lazy(
         &mut self,

@@ -86,6 +86,10 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
         .find(|it| it.name.eq_ignore_ascii_case(name))
 }
 
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|it| it.name)
+}
+
 impl Function {
     /// `Err` says how many it takes.
     pub fn accepts(&self, count: usize) -> Result<(), String> {

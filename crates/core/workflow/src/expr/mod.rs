@@ -17,5 +17,5 @@ pub use ast::{Access, Expression, Operator, Step};
 pub use eval::{EvalError, Scope, StatusFunctions};
 pub use number::{format_number, parse_number};
 pub use parser::{ParseError, ParseErrorKind};
-pub use template::{Template, TemplateError};
+pub use template::{Condition, Template, TemplateError};
 pub use value::{Object, Value, fold_case};

@@ -29,6 +29,24 @@ pub struct ParseError {
     pub expression: String,
 }
 
+impl ParseError {
+    /// The word that is not known, and those that may stand in its place.
+    pub fn unknown(&self) -> Option<(&str, Vec<&'static str>)> {
+        match &self.kind {
+            ParseErrorKind::UnknownContext(word) => Some((word, CONTEXTS.to_vec())),
+            ParseErrorKind::UnknownFunction(word) => Some((word, functions::names().collect())),
+            ParseErrorKind::UnexpectedSymbol(_)
+            | ParseErrorKind::DoubleQuotes(_)
+            | ParseErrorKind::UnclosedString(_)
+            | ParseErrorKind::UnexpectedEnd
+            | ParseErrorKind::Empty
+            | ParseErrorKind::Arguments { .. }
+            | ParseErrorKind::TooDeep
+            | ParseErrorKind::TooLong => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseErrorKind {
     #[error("unexpected symbol `{0}`")]
@@ -45,7 +63,7 @@ pub enum ParseErrorKind {
     UnknownContext(String),
     #[error("unknown function `{0}`")]
     UnknownFunction(String),
-    #[error("`{name}` takes {expected}, found {found} arguments")]
+    #[error("`{name}` takes {expected}, found {found}")]
     Arguments {
         name: String,
         expected: String,

@@ -42,6 +42,17 @@ impl TemplateError {
     }
 }
 
+/// A condition that is written with `${{ }}`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    Lone(Expression),
+    /// Blanks around it, such as the end of a line that `|` keeps, make a text of it, which is
+    /// never empty: the condition always holds, and the expression says so.
+    AmongBlanks(Expression),
+    /// Other text around it, or several expressions.
+    Text,
+}
+
 impl Template {
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let parts = Parts { source, at: 0 };
@@ -99,15 +110,23 @@ impl Template {
         }
     }
 
-    /// The single expression when there is nothing but it and blanks.
-    pub fn into_expression(self) -> Option<Expression> {
+    /// What a text with `${{ }}` in it means as a condition.
+    pub fn into_condition(self) -> Condition {
         let Self { source, parts } = self;
         let text = |range: &Range<usize>| source.get(range.clone()).unwrap_or_default();
         let blank = |it: &Part| matches!(it, Part::Text(range) if text(range).trim().is_empty());
+        let count = parts.len();
         let mut rest = parts.into_iter().filter(|it| !blank(it));
         match (rest.next(), rest.next()) {
-            (Some(Part::Expression(expression, _)), None) => Some(expression),
-            _ => None,
+            (Some(Part::Expression(expression, _)), None) if count == 1 => {
+                Condition::Lone(expression)
+            }
+            (Some(Part::Expression(expression, _)), None) => {
+                let inner = expression.text().trim();
+                let whole = Expression::parse(&format!("format('{{0}} ', {inner})"));
+                whole.map_or(Condition::Text, Condition::AmongBlanks)
+            }
+            _ => Condition::Text,
         }
     }
 

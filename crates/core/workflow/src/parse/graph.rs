@@ -1,6 +1,6 @@
 //! Checks that `needs` name jobs and form no circle.
 
-use yaml::Node;
+use yaml::{Node, NodeValue};
 
 use super::{
     nearest::nearest,
@@ -9,6 +9,9 @@ use super::{
 use crate::Job;
 
 pub(super) fn check(reader: &mut Reader<'_>, node: &Node, jobs: &[Job]) {
+    if jobs.is_empty() && matches!(&node.value, NodeValue::Mapping(entries) if entries.is_empty()) {
+        reader.error(node.span, "LF-W0005", "a workflow needs at least one job");
+    }
     let mut sound = true;
     for job in jobs {
         let Some(needs) = node.get(&job.id).and_then(|it| it.get("needs")) else {

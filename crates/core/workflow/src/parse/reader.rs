@@ -11,7 +11,8 @@ use yaml::{Diagnostic, Node, NodeValue, Span};
 use super::schema::Checked;
 use crate::{
     Mapping, NamedTemplates, Tree,
-    expr::{Expression, Template},
+    expr::{Condition, Expression, Template},
+    tree::EntryKey,
 };
 
 pub(super) struct Reader<'a> {
@@ -69,7 +70,10 @@ impl<'a> Reader<'a> {
         }
         // An alias is read again: its node was read where its anchor stands.
         if text.contains("${{") {
-            return Template::parse(text).ok()?.into_expression();
+            return match Template::parse(node.text()?).ok()?.into_condition() {
+                Condition::Lone(it) | Condition::AmongBlanks(it) => Some(it),
+                Condition::Text => None,
+            };
         }
         Expression::parse(text).ok()
     }
@@ -80,6 +84,7 @@ impl<'a> Reader<'a> {
             Some(text) if text.contains("${{") => self
                 .template(node)
                 .map_or_else(Mapping::default, Mapping::Whole),
+            Some(_) | None if has_expression_key(node) => Mapping::Tree(self.tree(node)),
             Some(_) | None => Mapping::Named(self.templates(node)),
         }
     }
@@ -104,6 +109,12 @@ impl<'a> Reader<'a> {
             NodeValue::Sequence(items) => {
                 Tree::Sequence(items.iter().map(|it| self.tree(it)).collect())
             }
+            NodeValue::Mapping(_) if has_expression_key(node) => Tree::Dynamic(
+                node.entries()
+                    .iter()
+                    .filter_map(|it| Some((EntryKey::parse(&it.key)?, self.tree(&it.value))))
+                    .collect(),
+            ),
             NodeValue::Mapping(entries) => Tree::Mapping(
                 entries
                     .iter()
@@ -117,6 +128,10 @@ impl<'a> Reader<'a> {
     pub fn template_at(&mut self, node: &Node, key: &str) -> Option<Template> {
         node.get(key).and_then(|it| self.template(it))
     }
+}
+
+fn has_expression_key(node: &Node) -> bool {
+    node.entries().iter().any(|it| it.key.contains("${{"))
 }
 
 /// One text or a sequence of texts.

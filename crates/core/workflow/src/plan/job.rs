@@ -1,5 +1,7 @@
 //! What becomes of each job.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::{Value, json};
 
 use super::{Contexts, Known};
@@ -7,6 +9,7 @@ use crate::{
     Job, Tree, Workflow,
     expr::{Expression, Scope, StatusFunctions},
     matrix::{self, Leg},
+    tree::EntryKey,
 };
 
 /// A job as it would run.
@@ -68,25 +71,55 @@ impl StatusFunctions for Hopeful {
     }
 }
 
+/// Which jobs each job waits for, by their places in the file.
+struct Family(Vec<Vec<usize>>);
+
+impl Family {
+    fn of(workflow: &Workflow) -> Self {
+        let jobs = workflow.jobs.iter().enumerate();
+        let places: HashMap<_, _> = jobs.map(|(at, job)| (job.id.to_ascii_lowercase(), at)).collect();
+        let needs = |job: &Job| {
+            let needs = job.needs.iter();
+            needs.filter_map(|id| places.get(&id.to_ascii_lowercase()).copied()).collect()
+        };
+        Self(workflow.jobs.iter().map(needs).collect())
+    }
+
+    /// Direct and indirect, in the order of the file.
+    fn ancestors(&self, job: usize) -> BTreeSet<usize> {
+        let needs = |job: usize| self.0.get(job).into_iter().flatten().copied();
+        let mut found = BTreeSet::new();
+        let mut open: Vec<_> = needs(job).collect();
+        while let Some(next) = open.pop() {
+            if found.insert(next) {
+                open.extend(needs(next));
+            }
+        }
+        found
+    }
+}
+
 pub(super) fn plan(workflow: &Workflow, contexts: &Contexts) -> Vec<PlannedJob> {
     // A job's fate may hang on that of a job below it in the file.
     let mut fates: Vec<Option<Fate>> = vec![None; workflow.jobs.len()];
-    for _ in 0..workflow.jobs.len() {
-        let before = fates.iter().flatten().count();
-        for (at, job) in workflow.jobs.iter().enumerate() {
-            let found = workflow.ancestors(&job.id);
-            let ancestors: Option<Vec<_>> = found
-                .iter()
-                .map(|it| {
-                    let position = workflow.jobs.iter().position(|other| other.id == it.id)?;
-                    Some((it.id.as_str(), fates.get(position)?.clone()?))
-                })
-                .collect();
-            if let (Some(ancestors), Some(fate @ None)) = (ancestors, fates.get_mut(at)) {
-                *fate = Some(decide(job, &ancestors, contexts));
+    let family = Family::of(workflow);
+    let mut open: Vec<usize> = (0..workflow.jobs.len()).collect();
+    loop {
+        let before = open.len();
+        open.retain(|at| {
+            let Some(job) = workflow.jobs.get(*at) else { return false };
+            let ancestors = family.ancestors(*at).into_iter().map(|ancestor| {
+                let job = workflow.jobs.get(ancestor)?;
+                Some((job.id.as_str(), fates.get(ancestor)?.clone()?))
+            });
+            let Some(ancestors) = ancestors.collect::<Option<Vec<_>>>() else { return true };
+            let fate = decide(job, &ancestors, contexts);
+            if let Some(place) = fates.get_mut(*at) {
+                *place = Some(fate);
             }
-        }
-        if fates.iter().flatten().count() == before {
+            false
+        });
+        if open.len() == before {
             break;
         }
     }
@@ -246,6 +279,13 @@ fn later_than(tree: &Tree, more: &[&str]) -> Option<String> {
         }
         Tree::Sequence(items) => items.iter().find_map(|it| later_than(it, more)),
         Tree::Mapping(entries) => entries.iter().find_map(|(_, it)| later_than(it, more)),
+        Tree::Dynamic(entries) => entries.iter().find_map(|(key, it)| {
+            let key = match key {
+                EntryKey::Template(template) => later_than(&Tree::Template(template.clone()), more),
+                EntryKey::Insert => None,
+            };
+            key.or_else(|| later_than(it, more))
+        }),
     }
 }
 

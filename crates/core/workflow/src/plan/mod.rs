@@ -13,8 +13,8 @@ pub use normal::{normal, shown};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Decision, Happening, Workflow,
-    expr::{Scope, Template},
+    Decision, Happening, Workflow, told_inputs,
+    expr::{self, Scope, Template},
 };
 
 /// What is known about the surroundings of a run before it starts.
@@ -65,9 +65,9 @@ pub fn plan(workflow: &Workflow, happening: &Happening<'_>, around: &Surrounding
     let decision = workflow.triggers.decide(happening);
     let inputs = inputs(workflow, happening);
     let contexts = Contexts {
-        github: github(workflow, happening, around),
-        inputs: inputs.clone(),
-        vars: Value::Object(around.vars.clone()),
+        github: (&github(workflow, happening, around, &inputs)).into(),
+        inputs: (&inputs).into(),
+        vars: (&Value::Object(around.vars.clone())).into(),
     };
     let run_name = match &workflow.run_name {
         Some(name) => contexts.text(name, &[]),
@@ -96,7 +96,12 @@ fn inputs(workflow: &Workflow, happening: &Happening<'_>) -> Value {
     typed.unwrap_or_else(|_| json!({}))
 }
 
-fn github(workflow: &Workflow, happening: &Happening<'_>, around: &Surroundings) -> Value {
+fn github(
+    workflow: &Workflow,
+    happening: &Happening<'_>,
+    around: &Surroundings,
+    inputs: &Value,
+) -> Value {
     let mut github = around.github.clone();
     let text = |pointer: &str| happening.payload.pointer(pointer).and_then(Value::as_str);
     let mut set = |name: &str, value: Option<&str>| {
@@ -135,15 +140,19 @@ fn github(workflow: &Workflow, happening: &Happening<'_>, around: &Surroundings)
     let (kind, name) = (Value::from(kind), Value::from(name));
     github.insert("ref_type".to_owned(), kind);
     github.insert("ref_name".to_owned(), name);
-    github.insert("event".to_owned(), happening.payload.clone());
+    let mut event = happening.payload.clone();
+    if let (Value::Object(event), Some(told)) = (&mut event, told_inputs(inputs)) {
+        event.insert("inputs".to_owned(), told);
+    }
+    github.insert("event".to_owned(), event);
     Value::Object(github)
 }
 
-/// The contexts that are known before a run.
+/// The contexts that are known before a run; payloads are large, so they are converted once.
 struct Contexts {
-    github: Value,
-    inputs: Value,
-    vars: Value,
+    github: expr::Value,
+    inputs: expr::Value,
+    vars: expr::Value,
 }
 
 impl Contexts {
@@ -151,9 +160,9 @@ impl Contexts {
 
     fn scope<'a>(&self) -> Scope<'a> {
         let mut scope = Scope::new();
-        scope.set("github", self.github.clone());
-        scope.set("inputs", self.inputs.clone());
-        scope.set("vars", self.vars.clone());
+        scope.set_value("github", self.github.clone());
+        scope.set_value("inputs", self.inputs.clone());
+        scope.set_value("vars", self.vars.clone());
         scope
     }
 

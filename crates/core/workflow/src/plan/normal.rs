@@ -137,6 +137,7 @@ fn mapping(mapping: &Mapping) -> Option<Value> {
     match mapping {
         Mapping::Named(entries) => templates(entries),
         Mapping::Whole(template) => Some(text(template)),
+        Mapping::Tree(whole) => Some(tree(whole)),
     }
 }
 
@@ -149,6 +150,12 @@ fn tree(tree: &Tree) -> Value {
             entries
                 .iter()
                 .map(|(name, it)| (name.clone(), self::tree(it)))
+                .collect(),
+        ),
+        Tree::Dynamic(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|(key, it)| (key.source().to_owned(), self::tree(it)))
                 .collect(),
         ),
     }
@@ -337,7 +344,9 @@ fn job(job: &Job) -> Value {
                         .map(|(id, it)| (id.clone(), container(it)))
                         .collect(),
                 ),
-                whole @ (Tree::Value(_) | Tree::Template(_) | Tree::Sequence(_)) => tree(whole),
+                whole @ (Tree::Value(_) | Tree::Template(_) | Tree::Sequence(_) | Tree::Dynamic(_)) => {
+                    tree(whole)
+                }
             },
         );
     }

@@ -10,9 +10,16 @@ use super::{
     conditions::Verdict,
     expand::{number, seconds},
     step_state::{Part, Stage, StepPhase, StepState},
-    steps::static_name,
+    steps::{script_name, static_name},
 };
 use crate::{Runs, StepAction, action::COMPOSITE_DEPTH_MAX, reference::Uses};
+
+/// What a step is named after.
+#[derive(Clone, Copy)]
+enum NameOf {
+    Given,
+    Script,
+}
 
 impl Run {
     /// Decides the next step, or ends the job. Whether anything changed.
@@ -221,10 +228,19 @@ impl Run {
         if part != Part::Main {
             return;
         }
-        let template = self
-            .file_step(job, leg, index)
-            .and_then(|it| it.name.as_ref());
-        let Some(template) = template.filter(|it| it.as_literal().is_none()) else {
+        let named = self.file_step(job, leg, index).and_then(|it| match (&it.name, &it.action) {
+            (Some(name), _) => Some((name, NameOf::Given)),
+            (None, StepAction::Run { script, .. }) => Some((script, NameOf::Script)),
+            (
+                None,
+                StepAction::Uses { .. }
+                | StepAction::Wait(_)
+                | StepAction::WaitAll
+                | StepAction::Cancel(_)
+                | StepAction::Parallel(_),
+            ) => None,
+        });
+        let Some((template, kind)) = named.filter(|(it, _)| it.as_literal().is_none()) else {
             return;
         };
         let name = {
@@ -233,6 +249,10 @@ impl Run {
             let name = template.evaluate_text(&sight.scope_with(&env));
             name.map(|it| sight.secrets.masker().mask(&it))
         };
+        let name = name.map(|it| match kind {
+            NameOf::Given => it,
+            NameOf::Script => script_name(&it),
+        });
         if let Some(name) = name.ok().filter(|it| !it.is_empty()) {
             self.step_mut(job, leg, index).name = name;
         }

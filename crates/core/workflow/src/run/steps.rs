@@ -305,14 +305,16 @@ pub(super) fn static_name(step: &Step) -> String {
         return name.source().to_owned();
     }
     match &step.action {
-        StepAction::Run { script, .. } => {
-            let first = script.source().trim().lines().next().unwrap_or_default();
-            format!("Run {first}")
-        }
+        StepAction::Run { script, .. } => script_name(script.source()),
         StepAction::Uses { action, .. } => format!("Run {action}"),
         StepAction::Wait(ids) => format!("Wait for {}", ids.join(", ")),
         StepAction::WaitAll => "Wait for all background steps".to_owned(),
         StepAction::Cancel(id) => format!("Cancel {id}"),
         StepAction::Parallel(_) => "Run steps side by side".to_owned(),
     }
+}
+
+/// A script without a name is called by its first line.
+pub(super) fn script_name(script: &str) -> String {
+    format!("Run {}", script.trim().lines().next().unwrap_or_default())
 }

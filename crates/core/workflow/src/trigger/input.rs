@@ -76,6 +76,18 @@ impl Triggers {
     }
 }
 
+/// The inputs of a dispatch as its event tells them: all of them, as texts; `None` where there are none.
+pub fn told_inputs(inputs: &Value) -> Option<Value> {
+    let inputs = inputs.as_object().filter(|it| !it.is_empty())?;
+    let text = |value: &Value| Value::from(expr::Value::from(value).to_text());
+    Some(Value::Object(
+        inputs
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect(),
+    ))
+}
+
 impl DispatchInput {
     fn read(&self, given: Option<&Value>) -> Result<Value, String> {
         let blank = |it: &&Value| matches!(it, Value::Null) || it.as_str() == Some("");

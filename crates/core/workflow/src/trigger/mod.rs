@@ -6,7 +6,7 @@ mod input;
 
 pub use decide::{Decision, Happening};
 pub use filter::{Filters, PushEvent};
-pub use input::{CallInput, CallInterface, CallSecret, DispatchInput, InputKind};
+pub use input::{CallInput, CallInterface, CallSecret, DispatchInput, InputKind, told_inputs};
 
 use crate::cron::Schedule;
 

@@ -101,7 +101,7 @@ fn syntax_errors_say_where() {
         ),
         (
             "contains('a')",
-            "parse: `contains` takes 2 arguments, found 1 arguments at position 1 of `contains('a')`",
+            "parse: `contains` takes 2 arguments, found 1 at position 1 of `contains('a')`",
         ),
         (
             "'open",

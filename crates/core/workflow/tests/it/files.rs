@@ -218,7 +218,7 @@ jobs:
 ",
         &[
             "ci.yml:3:15: error[LF-W0012]: context `env` is not available here, only `github`, `inputs`, `vars`",
-            "ci.yml:6:18: error[LF-W0011]: unknown context `gihub` at position 1 of `gihub.ref`",
+            "ci.yml:6:18: error[LF-W0011]: unknown context `gihub` at position 1 of `gihub.ref` (did you mean `github`?)",
             "ci.yml:7:9: error[LF-W0012]: context `env` is not available here, only `github`, `inputs`, `vars`, `needs`",
             "ci.yml:8:20: error[LF-W0012]: context `env` is not available here, only `github`, `inputs`, `vars`, `needs`, `strategy`, `matrix`, `secrets`",
             "ci.yml:8:39: error[LF-W0012]: context `steps` is not available here, only `github`, `inputs`, `vars`, `needs`, `strategy`, `matrix`, `secrets`",
@@ -226,6 +226,32 @@ jobs:
             "ci.yml:13:24: error[LF-W0012]: context `secrets` is not available here, only `github`, `inputs`, `vars`, `needs`, `strategy`, `matrix`, `steps`, `job`, `runner`, `env`",
             "ci.yml:14:23: error[LF-W0013]: text around `${{ }}` makes this condition always true (put the whole condition inside one `${{ }}`, or leave `${{ }}` out)",
             "ci.yml:15:21: error[LF-W0012]: function `success` is not available here, only in `if`",
+        ],
+    );
+}
+
+#[test]
+fn expressions_as_keys_are_checked_like_others() {
+    check(
+        "
+on: push
+env: { '${{ secrets.A }}': x, '${{ env.B }}': y, 'C-${{ github.ref }}': '${{ steps.c }}' }
+jobs:
+  a:
+    runs-on: x
+    outputs: { '${{ github.ref }}': x }
+    container: { image: y, env: { '${{ insert }}': '${{ fromJSON(vars.E) }}' } }
+    steps:
+      - { run: x, if: \"${{ true }} \" }
+      - { '${{ insert }}': { run: y } }
+",
+        &[
+            "ci.yml:3:36: error[LF-W0012]: context `env` is not available here, only `github`, `inputs`, `vars`, `secrets`",
+            "ci.yml:3:78: error[LF-W0012]: context `steps` is not available here, only `github`, `inputs`, `vars`, `secrets`",
+            "ci.yml:7:16: error[LF-W0010]: no expression may stand here",
+            "ci.yml:10:23: warning[LF-W0039]: a blank beside `${{ }}` makes this condition always true (write `|-` or `>-`, or leave `${{ }}` out)",
+            "ci.yml:11:11: error[LF-W0010]: no expression may stand here",
+            "ci.yml:11:11: error[LF-W0005]: a step needs one of `run`, `uses`, `wait`, `wait-all`, `cancel`, `parallel`",
         ],
     );
 }

@@ -103,6 +103,36 @@ dynamic later: it depends on `needs.build.outputs.m`
 }
 
 #[test]
+fn expressions_may_be_keys_and_stand_for_several_values() {
+    check(
+        "
+on: push
+jobs:
+  merged:
+    runs-on: x
+    strategy:
+      matrix:
+        v:
+          - env:
+              one: 1
+              ${{insert}}: { two: 2 }
+              ${{ insert }}: ${{ fromJSON('{\"three\":3,\"one\":0}') }}
+          - ${{ fromJSON('[\"x\",\"y\"]') }}
+        ${{ format('node{0}', 's') }}: ['${{ github.event.x }}']
+    steps: []
+",
+        "push",
+        json!({"ref": "refs/heads/main", "x": "20"}),
+        "\
+merged runs
+  \"merged (1, 2, 3, 20)\"
+  \"merged (x, 20)\"
+  \"merged (y, 20)\"
+",
+    );
+}
+
+#[test]
 fn inputs_of_a_dispatch_decide() {
     let plan = planned(
         SOURCE,

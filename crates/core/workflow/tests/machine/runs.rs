@@ -359,7 +359,7 @@ jobs:
     );
     assert_eq!(
         world.jobs(),
-        "t (1, l) failure: step `Run x ${{ matrix.v }} ${{ strategy.job-total }}`: process completed with exit code 1\n\
+        "t (1, l) failure: step `Run x 1 3`: process completed with exit code 1\n\
          t (2, l) cancelled: `t (1, l)` failed, and `fail-fast` is on\n\
          t (3, l) cancelled: `t (1, l)` failed, and `fail-fast` is on\n"
     );

@@ -1,6 +1,6 @@
 //! The server's pipeline service for one local run: records in memory, files in a folder that goes.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, path::Path, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use api::{ProjectSecret, ProjectVariable, Run};
@@ -14,7 +14,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ci::Ci;
 use identity::{Seal, Tokens};
-use names::ProjectName;
+use names::{ImageRef, ProjectName};
 use repo::{Repositories, Repository};
 use sandbox::Local;
 use serde_json::json;
@@ -41,6 +41,7 @@ pub struct Engine {
     pub repository: Repository,
     pub project: ProjectName,
     seal: Seal,
+    images: Arc<oci::Images>,
     sandbox: Local,
     tasks: JoinSet<anyhow::Result<()>>,
     addresses: Option<Addresses>,
@@ -122,7 +123,7 @@ impl Engine {
         let ci = Ci::new(config, stores, Arc::new(sandbox.clone()), tokens.clone(), seal.clone())
             .with_mounted_caches(job_services::mounted_caches(&toolkit, &sandbox));
         let registry = registry::Registry::open(records.clone(), blobs, data.join("uploads"))?;
-        let images_state = builder::ImagesState { images, records: records.clone() };
+        let images_state = builder::ImagesState { images: images.clone(), records: records.clone() };
         let router = git::Git::new(repositories, records.clone())
             .router()
             .merge(ci.router())
@@ -136,7 +137,7 @@ impl Engine {
         tasks.spawn(serve(listener, router));
         let carried = ci.clone();
         tasks.spawn(async move { carried.carry_out().await.map_err(anyhow::Error::from) });
-        Ok(Self { ci, records, logs, repository, project, seal, sandbox, tasks, addresses })
+        Ok(Self { ci, records, logs, repository, project, seal, images, sandbox, tasks, addresses })
     }
 
     pub async fn put_secret(&self, name: &str, value: &str) -> anyhow::Result<()> {
@@ -151,6 +152,13 @@ impl Engine {
         let (project, name, value) = (self.project.clone(), name.to_owned(), value.to_owned());
         let variable = ProjectVariable { project, environment: None, name, value, updated: store::now() };
         store::put(&*self.records, &variable).await?;
+        Ok(())
+    }
+
+    /// Lets `name` mean the image that lies at `source`.
+    pub async fn put_image(&self, name: &ImageRef, source: &Path) -> anyhow::Result<()> {
+        let imported = self.images.import(source, name, &oci::Origin::default(), Arc::new(|_| {})).await;
+        imported.with_context(|| format!("the image `{name}` cannot be taken from `{}`", source.display()))?;
         Ok(())
     }
 

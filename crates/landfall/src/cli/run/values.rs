@@ -1,15 +1,27 @@
 //! Secrets, variables and inputs as they are given on the command line.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
+use names::ImageRef;
 
 /// Reads lines of `KEY=VALUE`; empty lines and those that begin with `#` say nothing.
 ///
 /// A value in quotes loses them; in double quotes `\n` begins a new line.
 pub fn read_secrets(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text = fs::read_to_string(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
-    parse(&text, &file.display().to_string())
+    let mut values = parse(&text, &file.display().to_string())?;
+    values.retain(|(name, _)| {
+        let is_given = name == "GITHUB_TOKEN";
+        if is_given {
+            eprintln!("note: `{}`: every job gets a `GITHUB_TOKEN` of its own; the one in the file is not used", file.display());
+        }
+        !is_given
+    });
+    Ok(values)
 }
 
 fn parse(text: &str, file: &str) -> anyhow::Result<Vec<(String, String)>> {
@@ -25,9 +37,6 @@ fn parse(text: &str, file: &str) -> anyhow::Result<Vec<(String, String)>> {
             bail!("{file}:{}: expected `KEY=VALUE`, found a line without `=`", number + 1);
         };
         let name = check_name(name.trim()).with_context(|| format!("{file}:{}", number + 1))?;
-        if name == "GITHUB_TOKEN" {
-            bail!("{file}:{}: every job gets a `GITHUB_TOKEN` of its own; take the line out", number + 1);
-        }
         values.push((name, unquoted(value.trim())));
     }
     Ok(values)
@@ -63,6 +72,16 @@ pub fn filter(text: &str) -> Result<(String, String), String> {
     pair(text, ':').ok_or_else(|| format!("expected `KEY:VALUE`, found `{text}`"))
 }
 
+/// The name of an image and where it lies.
+pub fn image((name, source): (String, String)) -> anyhow::Result<(ImageRef, PathBuf)> {
+    let source = PathBuf::from(source);
+    if !source.exists() {
+        bail!("`--image {name}`: there is no `{}`", source.display());
+    }
+    let name = name.parse().with_context(|| format!("`--image {name}`"))?;
+    Ok((name, source))
+}
+
 fn pair(text: &str, between: char) -> Option<(String, String)> {
     let (name, value) = text.split_once(between)?;
     (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
@@ -86,6 +105,6 @@ mod tests {
         check("# a\n\ntoken=a=b\nexport X='1 2'\nY=\"a\\nb\"\n", Ok(&[("TOKEN", "a=b"), ("X", "1 2"), ("Y", "a\nb")]));
         check("hunter2", Err("f:1: expected `KEY=VALUE`, found a line without `=`"));
         check("\nA-B=1", Err("f:2: expected letters, digits and `_`, not beginning with a digit or `GITHUB_`, found `A-B`"));
-        check("GITHUB_TOKEN=1", Err("f:1: every job gets a `GITHUB_TOKEN` of its own; take the line out"));
+        check("GITHUB_SHA=1", Err("f:1: expected letters, digits and `_`, not beginning with a digit or `GITHUB_`, found `GITHUB_SHA`"));
     }
 }

@@ -23,7 +23,7 @@ pub struct OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     #[error(
-        "no image `{name}`: looked for `{local}` in the local store{remote}; to give it one, run `landfall image import SOURCE {name}` with a root file system (folder or tar), an OCI layout or a docker archive"
+        "no image `{name}`: looked for `{local}` in the local store{remote}; to give it one, run `landfall image import SOURCE {name}`, or `landfall run --image {name}=SOURCE`, with a root file system (folder or tar), an OCI layout or a docker archive"
     )]
     Missing { name: String, local: String, remote: RemoteFinding },
     #[error(transparent)]

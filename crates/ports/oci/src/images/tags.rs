@@ -25,9 +25,12 @@ impl Images {
     ///
     /// A name with a digest but without a tag only makes the manifest visible in its repository.
     pub async fn tag(&self, name: &ImageRef, digest: Digest, by: &Origin) -> Result<(), TagError> {
+        self.tag_as(self.repository(name), name, digest, by).await
+    }
+
+    pub(super) async fn tag_as(&self, repository: String, name: &ImageRef, digest: Digest, by: &Origin) -> Result<(), TagError> {
         let bytes = self.blob(digest, "manifest", MAX_MANIFEST_BYTES as u64).await?;
         let document = parse(digest, &bytes)?;
-        let repository = self.repository(name);
         if name.tag.is_none() && name.digest.is_none() {
             return Err(TagError::NoTag(name.to_string()));
         }

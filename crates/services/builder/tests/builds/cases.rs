@@ -29,6 +29,7 @@ pub fn all() -> Vec<(&'static str, Case)> {
         ("failures_are_explained_and_leave_nothing", |it| Box::pin(failures(it))),
         ("cancelled_builds_leave_nothing", |it| Box::pin(cancelled(it))),
         ("links_stay_inside", |it| Box::pin(links(it))),
+        ("what_is_built_apart_changes_nothing_for_others", |it| Box::pin(apart(it))),
     ]
 }
 
@@ -375,5 +376,30 @@ async fn over_http(ground: &Ground) {
 
     let answer = post("?file=nope", admin, tar).await.expect("an answer");
     assert!(text(answer).await.contains("nope: there is no such file"));
+    ground.assert_clean().await;
+}
+
+async fn apart(ground: &Ground) {
+    let view = oci::View::Apart("shop/4/build".to_owned());
+    let name: names::ImageRef = "app".parse().expect("a name");
+    let built = async |text: &str, view: &oci::View| {
+        ground.write("app", text);
+        ground.write("Dockerfile", "FROM scratch\nCOPY app /\n");
+        let (tags, view) = (vec![name.clone()], view.clone());
+        let finished = ground.build_with(|it| (it.tags, it.view) = (tags, view)).await;
+        finished.result.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let shared = built("theirs", &oci::View::Shared).await;
+    let own = built("mine", &view).await;
+    assert_ne!(shared.image, own.image);
+    let mean = async |view: &oci::View| ground.images.find_in(view, &name).await.expect("the store");
+    assert_eq!(mean(&oci::View::Shared).await, Some(shared.image));
+    assert_eq!(mean(&view).await, Some(own.image));
+    // Nor is a step of it taken for others; its own steps are.
+    assert_eq!(built("mine", &view).await.cached, 1);
+    assert_eq!(built("mine", &oci::View::Shared).await.cached, 0);
+    built("theirs", &oci::View::Shared).await;
+    ground.images.forget_names("shop/4/build").await.expect("the store");
+    assert_eq!(mean(&view).await, Some(shared.image));
     ground.assert_clean().await;
 }

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{Ci, containers::Kept, jobs, place::Layout};
 
-pub use mounts::{seen, settle};
+pub use mounts::{any as has_mounts, seen, settle};
 
 /// What mounting takes: the entries with their trees, and a way into sandboxes.
 pub struct MountedCaches {

@@ -33,6 +33,11 @@ pub fn inside(workspace: &str, name: &str) -> PathBuf {
     path
 }
 
+/// Whether the job may have folders that nobody else sees.
+pub fn any(place: &JobPlace) -> bool {
+    place.folder.join(FOLDER).exists()
+}
+
 /// Mounts all trees or none.
 pub fn mount_all(inside: &Inside, trees: &Trees, folder: &Path, wanted: &[(Digest, PathBuf)]) -> Result<(), String> {
     let mut done: Vec<(PathBuf, PathBuf)> = Vec::new();

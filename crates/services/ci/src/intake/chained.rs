@@ -1,6 +1,13 @@
 //! `workflow_run`: a run that is over may start others.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use api::{Conclusion, Run};
+use names::{CommitId, ProjectName};
+use repo::Repository;
 use serde_json::{Value, json};
 
 use super::{
@@ -8,6 +15,28 @@ use super::{
     start::{self, Hold, IntakeError, Occurrence},
 };
 use crate::Ci;
+
+/// Whether workflows of a project listen to the end of runs, as of the commit that was looked at last.
+#[derive(Debug, Default)]
+pub struct Listeners(Mutex<HashMap<ProjectName, (CommitId, bool)>>);
+
+impl Listeners {
+    async fn any(&self, project: &ProjectName, repository: &Repository, commit: CommitId) -> Result<bool, IntakeError> {
+        let known = self.lock().get(project).filter(|(at, _)| *at == commit).map(|(_, any)| *any);
+        if let Some(any) = known {
+            return Ok(any);
+        }
+        let files = repository.files_in(commit, start::FOLDER).await?;
+        // Reading a file tells for sure; most do not even have the word.
+        let any = files.iter().any(|it| String::from_utf8_lossy(&it.bytes).contains("workflow_run"));
+        self.lock().insert(project.clone(), (commit, any));
+        Ok(any)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProjectName, (CommitId, bool)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// GitHub starts no more than this many runs one after another.
 const CHAIN_MAX: usize = 3;
@@ -21,6 +50,9 @@ pub async fn run_is_over(ci: &Ci, run: &Run, github: &Value, conclusion: Conclus
     let Some(repository) = ci.repositories.find(&run.id.project) else { return Ok(()) };
     let head = repository.head().await?;
     let Some(commit) = repository.resolve(&head).await? else { return Ok(()) };
+    if !ci.listeners.any(&run.id.project, &repository, commit).await? {
+        return Ok(());
+    }
     let before = run.cause.as_deref().filter(|cause| cause.contains("workflow_run")).unwrap_or_default();
     let what = Occurrence {
         project: run.id.project.clone(),

@@ -13,7 +13,7 @@ mod start;
 
 use crate::{Ci, drive::CiError};
 
-pub use chained::run_is_over;
+pub use chained::{Listeners, run_is_over};
 pub use dispatch::{DispatchError, dispatch, repository_dispatch};
 pub use hooks::{Delivery, HookError, receive as receive_hook};
 pub use local::{LocalEvent, Started, start as start_local};

@@ -141,11 +141,16 @@ async fn make(
 ) -> Result<(), IntakeError> {
     let summary = repository.summary(what.commit).await?;
     let id = RunId { project: what.project.clone(), number };
-    let inputs = match what.payload.get("inputs").and_then(Value::as_object) {
-        Some(given) if what.event == "workflow_dispatch" => workflow.triggers.on_dispatch(given).unwrap_or_default(),
-        _ => Value::Null,
+    let inputs = if what.event == "workflow_dispatch" {
+        let given = what.payload.get("inputs").and_then(Value::as_object).cloned().unwrap_or_default();
+        workflow.triggers.on_dispatch(&given).unwrap_or_default()
+    } else {
+        Value::Null
     };
-    let github = contexts::github(ci, what, &id, path, workflow.display_name());
+    let mut github = contexts::github(ci, what, &id, path, workflow.display_name());
+    if let (Some(Value::Object(event)), Some(told)) = (github.get_mut("event"), workflow::told_inputs(&inputs)) {
+        event.insert("inputs".to_owned(), told);
+    }
     let vars = secrets::variables(ci, &what.project).await?;
     let now = store::now();
     let (trust, selection) = (contexts::trust(what), what.selection.clone());

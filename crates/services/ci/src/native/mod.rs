@@ -13,6 +13,7 @@ mod docker_metadata;
 mod globs;
 mod manifests;
 mod package_cache;
+mod problems;
 mod reports;
 mod server;
 mod setup;

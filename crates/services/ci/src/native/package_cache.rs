@@ -38,7 +38,11 @@ impl Tool {
                 Manager { name: "yarn", locks: &["yarn.lock"], folders: yarn },
                 Manager { name: "pnpm", locks: &["pnpm-lock.yaml"], folders: pnpm },
             ],
-            Self::Python => &[Manager { name: "pip", locks: &["**/requirements.txt", "**/pyproject.toml"], folders: pip }],
+            Self::Python => &[
+                Manager { name: "pip", locks: &["**/requirements.txt", "**/pyproject.toml"], folders: pip },
+                Manager { name: "pipenv", locks: &["**/Pipfile.lock"], folders: |step| variable_or(step, "WORKON_HOME", ".local/share/virtualenvs") },
+                Manager { name: "poetry", locks: &["**/poetry.lock"], folders: poetry },
+            ],
             Self::Go => &[Manager { name: "true", locks: &["go.sum"], folders: go }],
             Self::Java => &[
                 Manager { name: "maven", locks: &["**/pom.xml"], folders: |step| vec![step.home().join(".m2/repository")] },
@@ -83,6 +87,16 @@ fn pnpm(step: &Step) -> Vec<PathBuf> {
 
 fn pip(step: &Step) -> Vec<PathBuf> {
     variable_or(step, "PIP_CACHE_DIR", ".cache/pip")
+}
+
+/// The environments that poetry made, and its own where a project keeps one beside its files.
+fn poetry(step: &Step) -> Vec<PathBuf> {
+    let mut folders = told(step, "poetry", &["config", "virtualenvs.path"]);
+    let beside = step.output(Command::new("poetry").args(["config", "virtualenvs.in-project"])).unwrap_or_default();
+    if beside.trim() == "true" {
+        folders.push(step.workspace().join(".venv"));
+    }
+    folders
 }
 
 fn go(step: &Step) -> Vec<PathBuf> {
@@ -216,6 +230,12 @@ mod tests {
         let first = of(Tool::Node, "npm", "").expect("a digest");
         assert_eq!(first, Digest::of(Digest::of(b"package-lock.json").as_bytes()).hex());
         assert_ne!(of(Tool::Node, "npm", "**/package-lock.json").expect("a digest"), first);
+        for (name, lock) in [("pipenv", "Pipfile.lock"), ("poetry", "poetry.lock")] {
+            let missing = format!("Dependencies lock file is not found in ROOT. Supported file patterns: **/{lock}");
+            assert_eq!(of(Tool::Python, name, ""), Err(missing));
+            std::fs::write(place.join("sub").join(lock), lock).expect("a file");
+            assert_eq!(of(Tool::Python, name, "").expect("a digest"), Digest::of(Digest::of(lock.as_bytes()).as_bytes()).hex());
+        }
         assert_eq!(of(Tool::Python, "pip", "").expect("a digest"), Digest::of(Digest::of(b"sub/requirements.txt").as_bytes()).hex());
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     package_cache::{self, Tool},
+    problems,
     step::{Failed, Phase, Step, failed},
     versions::{Version, fits},
 };
@@ -117,6 +118,7 @@ pub fn node(step: &Step) -> Result<(), Failed> {
         }
     }
     step.set_output("node-version", &format!("v{}", found.version))?;
+    problems::announce(step, Tool::Node)?;
     package_cache::restore(step, Tool::Node)
 }
 
@@ -155,6 +157,7 @@ pub fn python(step: &Step) -> Result<(), Failed> {
         step.set_output("python-version", &found.version.to_string())?;
         step.set_output("python-path", &bin.join("python3").display().to_string())?;
     }
+    problems::announce(step, Tool::Python)?;
     package_cache::restore(step, Tool::Python)
 }
 
@@ -190,6 +193,7 @@ pub fn go(step: &Step) -> Result<(), Failed> {
         step.add_path(&Path::new(&gopath).join("bin"))?;
     }
     step.set_output("go-version", &found.version.to_string())?;
+    problems::announce(step, Tool::Go)?;
     package_cache::restore(step, Tool::Go)
 }
 
@@ -213,6 +217,7 @@ pub fn java(step: &Step) -> Result<(), Failed> {
     step.set_output("distribution", step.input("distribution"))?;
     step.set_output("version", &found.version.to_string())?;
     step.set_output("path", &text)?;
+    problems::announce(step, Tool::Java)?;
     package_cache::restore(step, Tool::Java)
 }
 

@@ -50,10 +50,11 @@ jobs:
         )
         .await;
     let told = world.succeeded(&run).await;
-    let expected = "pre Ada\nfirst\nmain Ada in /home/runner/work/_actions/acme/greet/v1\nhello Ada\npost Ada yes";
+    let expected = "pre Ada\nfirst\nmain Ada in /home/runner/work/_actions/acme/greet/v1\n\
+                    ##[warning]the command `save-state` is deprecated: write to the file that $GITHUB_STATE names\nhello Ada\npost Ada yes";
     assert_eq!(told, expected);
     let names: Vec<_> = run.jobs[0].steps.iter().map(|step| step.name.as_str()).collect();
-    assert_eq!(names, ["Pre Run acme/greet@v1", "Run echo first", "Run acme/greet@v1", "Run echo '${{ steps.greet.outputs.greeting }}'", "Post Run acme/greet@v1"]);
+    assert_eq!(names, ["Pre Run acme/greet@v1", "Run echo first", "Run acme/greet@v1", "Run echo 'hello Ada'", "Post Run acme/greet@v1"]);
     world.end().await;
 }
 

@@ -155,6 +155,45 @@ jobs:
     forge.world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_script_fetches_from_elsewhere_is_seen_in_the_workspace() {
+    let workflow = "
+on: pull_request_target
+jobs:
+  fetched:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: |
+          git init -q /tmp/theirs && cd /tmp/theirs && echo foreign > word && git add word
+          git -c user.name=e -c user.email=e@e commit -q -m theirs
+      - run: 'echo \"> [${{ secrets.KEY }}]\"'
+      - run: git fetch -q /tmp/theirs HEAD && git checkout -q FETCH_HEAD
+      - run: 'echo \"> $(cat word) [${{ secrets.KEY }}]\"'
+  beside:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: git init -q theirs && git -C theirs remote add origin https://example.org/eve/shop.git
+      - run: 'echo \"> [${{ secrets.KEY }}]\"'
+  back:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: git fetch -q origin main && git checkout -q FETCH_HEAD
+      - run: 'echo \"> $(cat word) [${{ secrets.KEY }}]\"'
+";
+    let forge = Forge::new(workflow, json!({})).await;
+    forge.opens("eve/shop").await;
+    let run = forge.world.over(1).await;
+    let told = forge.world.told(&run).await;
+    assert_eq!(run.conclusion, Some(Conclusion::Success), "{told}");
+    assert_eq!(forge.marked(&run, "fetched").await, "[***]|foreign []", "{told}");
+    assert_eq!(forge.marked(&run, "beside").await, "[]", "{told}");
+    assert_eq!(forge.marked(&run, "back").await, "base [***]", "{told}");
+    forge.world.end().await;
+}
+
 const PULL: &str = "
 on: pull_request
 permissions: write-all

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde_json::Value;
 use yaml::{Diagnostic, Entry, Node, NodeValue, Span};
 
-use super::{Mapping, Places, Scalar, Shape, table};
+use super::{Keys, Mapping, Places, Scalar, Shape, table};
 use crate::{
     context::{Access, Objection},
-    expr::{Expression, Template},
+    expr::{Condition, Expression, ParseError, Template, TemplateError},
     parse::{nearest::nearest, reader::scalar_text},
+    tree::EntryKey,
 };
 
 /// What the walk found.
@@ -91,10 +92,7 @@ impl Walk<'_, '_> {
         let near = text.and_then(|it| nearest(it, words(shape)));
         let message = format!("expected {}, found {found}", shape.what);
         let span = self.places.shown(node);
-        let found = self.error(span, "LF-W0004", message);
-        if let Some(near) = near {
-            found.help.push(format!("did you mean `{near}`?"));
-        }
+        suggest(self.error(span, "LF-W0004", message), near);
     }
 
     fn scalar(
@@ -138,8 +136,9 @@ impl Walk<'_, '_> {
             NodeValue::Sequence(items) => items.iter().for_each(|it| self.any(it, access)),
             NodeValue::Mapping(entries) => {
                 for entry in entries {
-                    self.free_key(entry, access);
-                    self.any(&entry.value, access);
+                    if !self.free_key(entry, Keys::MayBeExpressions, access) {
+                        self.any(&entry.value, access);
+                    }
                 }
             }
         }
@@ -148,31 +147,45 @@ impl Walk<'_, '_> {
     fn loose(&mut self, entries: &[Entry], mapping: &'static Mapping, access: Access) {
         let Some(values) = mapping.loose else { return };
         for entry in entries {
-            self.free_key(entry, access);
-            self.value(&entry.value, values, access);
+            if !self.free_key(entry, mapping.free, access) {
+                self.value(&entry.value, values, access);
+            }
         }
     }
 
-    /// A key that the author chooses.
-    fn free_key(&mut self, entry: &Entry, access: Access) {
+    /// A key that the author chooses; says whether it was an expression, and its value is done.
+    fn free_key(&mut self, entry: &Entry, keys: Keys, access: Access) -> bool {
         if entry.key.is_empty() {
             self.error(entry.key_span, "LF-W0004", "expected a name, found nothing");
-        } else if entry.key.contains("${{") {
-            self.expression_key(entry.key_span, access);
         }
+        let is_expression = entry.key.contains("${{");
+        if is_expression {
+            self.expression_key(entry, keys, access);
+        }
+        is_expression
     }
 
-    fn expression_key(&mut self, span: Span, access: Access) {
+    /// A key that is known when the rest is, or `${{ insert }}`, which adds a whole mapping.
+    fn expression_key(&mut self, entry: &Entry, keys: Keys, access: Access) {
+        let span = entry.key_span;
         if access.is_none() {
             self.error(span, "LF-W0010", "no expression may stand here");
-        } else {
-            self.error(span, "LF-W0020", "not supported: an expression as a key")
-                .help
-                .push(
-                    "give the whole mapping by one expression, such as `${{ fromJSON(…) }}`"
-                        .to_owned(),
-                );
+            return;
         }
+        if keys == Keys::Plain {
+            let found = self.error(span, "LF-W0020", "not supported: an expression as a key here");
+            found.help.push("name the key".to_owned());
+            return;
+        }
+        if !EntryKey::is_insert(&entry.key) {
+            let value = NodeValue::Scalar {
+                text: entry.key.clone(),
+                style: yaml::ScalarStyle::Plain,
+                value: Value::from(entry.key.as_str()),
+            };
+            self.template(&Node { span, value }, &entry.key, access);
+        }
+        self.any(&entry.value, access);
     }
 
     fn mapping(
@@ -186,7 +199,8 @@ impl Walk<'_, '_> {
         let mut candidates: Vec<_> = all.iter().collect();
         for entry in entries {
             if entry.key.contains("${{") {
-                self.expression_key(entry.key_span, access);
+                let keys = candidates.first().map_or(Keys::Plain, |it| it.free);
+                self.expression_key(entry, keys, access);
                 continue;
             }
             let fitting: Vec<_> = candidates
@@ -199,7 +213,7 @@ impl Walk<'_, '_> {
                 candidates = fitting;
                 self.value(&entry.value, known.shape, access);
             } else if let Some(values) = candidates.first().and_then(|it| it.loose) {
-                self.free_key(entry, access);
+                self.free_key(entry, Keys::Plain, access);
                 self.value(&entry.value, values, access);
             } else {
                 self.unknown_key(entry, &candidates, all, shape);
@@ -314,7 +328,12 @@ impl Walk<'_, '_> {
                 Ok((expression, at)) => self.access(node, text, &expression, at, access),
                 Err(error) => {
                     let span = self.places.inside(node, text, error.range());
-                    self.error(span, "LF-W0011", error.to_string());
+                    let near = match &error {
+                        TemplateError::Expression { error, .. } => meant(error),
+                        TemplateError::Unclosed(_) => None,
+                    };
+                    let found = self.error(span, "LF-W0011", error.to_string());
+                    suggest(found, near);
                 }
             }
         }
@@ -348,11 +367,17 @@ impl Walk<'_, '_> {
             return;
         }
         let template = self.templates.remove(&node.span.start);
-        match template.and_then(Template::into_expression) {
-            Some(expression) => {
+        let condition = template.map_or(Condition::Text, Template::into_condition);
+        if let Condition::AmongBlanks(_) = &condition {
+            let message = "a blank beside `${{ }}` makes this condition always true";
+            let found = Diagnostic::error(self.path, node.span, "LF-W0039", message).warning();
+            self.found.push(found.help("write `|-` or `>-`, or leave `${{ }}` out"));
+        }
+        match condition {
+            Condition::Lone(expression) | Condition::AmongBlanks(expression) => {
                 self.conditions.insert(node.span.start, expression);
             }
-            None => self
+            Condition::Text => self
                 .error(
                     node.span,
                     "LF-W0013",
@@ -382,9 +407,27 @@ impl Walk<'_, '_> {
             Err(error) => {
                 let range = error.at..error.at + error.length.max(1);
                 let span = self.places.inside(node, text, range);
-                self.error(span, "LF-W0011", error.to_string());
+                let near = meant(&error);
+                let found = self.error(span, "LF-W0011", error.to_string());
+                suggest(found, near);
             }
         }
+    }
+}
+
+/// The context or function that an unknown one was probably meant to be.
+fn meant(error: &ParseError) -> Option<&'static str> {
+    let (word, known) = error.unknown()?;
+    nearest(word, known)
+}
+
+fn suggest(found: &mut Diagnostic, near: Option<&str>) {
+    if let Some(near) = near {
+        found.help.push(format!("did you mean `{near}`?"));
+        found.fixes.push(yaml::Fix {
+            range: found.span.start..found.span.end,
+            replacement: near.to_owned(),
+        });
     }
 }
 

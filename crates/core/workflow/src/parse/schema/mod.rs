@@ -46,6 +46,16 @@ pub(super) struct Mapping {
     keys: &'static [Key],
     /// The values of keys that are free to choose.
     loose: Option<&'static Shape>,
+    /// What the keys are beside those that are known.
+    free: Keys,
+}
+
+/// What keys may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Plain,
+    /// Texts with expressions in them, and `${{ insert }}`.
+    MayBeExpressions,
 }
 
 pub(super) struct Key {
@@ -115,6 +125,7 @@ impl Mapping {
             what,
             keys,
             loose: None,
+            free: Keys::Plain,
         }
     }
 
@@ -123,6 +134,15 @@ impl Mapping {
             what,
             keys: &[],
             loose: Some(values),
+            free: Keys::Plain,
+        }
+    }
+
+    /// Expressions may be keys.
+    const fn computed(self) -> Self {
+        Self {
+            free: Keys::MayBeExpressions,
+            ..self
         }
     }
 

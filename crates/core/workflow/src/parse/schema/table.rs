@@ -1,6 +1,6 @@
 //! What may stand where in a workflow file.
 
-use super::{Key, Mapping, NOTHING, Scalar, Shape, key, required};
+use super::{Key, Keys, Mapping, NOTHING, Scalar, Shape, key, required};
 use crate::context::Access;
 
 const TEXT: Shape = Shape::scalar("text", &[Scalar::Text]);
@@ -47,7 +47,7 @@ static ON: Shape = Shape {
 static RUN_NAME: Shape = TEXT.with(Access::RUN);
 static WORKFLOW_ENV: Shape = NAMED_TEXTS.with(Access::WORKFLOW_ENV);
 const NAMED_TEXTS: Shape = Shape::mapping("names with values", &NAMED);
-static NAMED: [Mapping; 1] = [Mapping::loose("names with values", &TEXT_ONLY)];
+static NAMED: [Mapping; 1] = [Mapping::loose("names with values", &TEXT_ONLY).computed()];
 
 // The inputs of events.
 
@@ -329,11 +329,15 @@ static MATRIX: Shape = Shape::mapping(
         what: "`matrix`",
         keys: &[key("include", &COMBINATIONS), key("exclude", &COMBINATIONS)],
         loose: Some(&VECTOR),
+        free: Keys::MayBeExpressions,
     }],
 );
 static VECTOR: Shape = Shape::list("a sequence of values", &ANY);
 static COMBINATIONS: Shape = Shape::list("a sequence of mappings", &COMBINATION);
-static COMBINATION: Shape = Shape::mapping("a mapping", &[Mapping::loose("a combination", &ANY)]);
+static COMBINATION: Shape = Shape::mapping(
+    "a mapping",
+    &[Mapping::loose("a combination", &ANY).computed()],
+);
 
 static RUNS_ON: Shape = Shape::mapping(
     "text, a sequence of texts, or `group` and `labels`",
@@ -390,13 +394,14 @@ static CONTAINER: Shape = Shape::mapping(
             key("volumes", &WORDS),
             key("credentials", &CREDENTIALS),
         ],
-    )],
+    )
+    .computed()],
 )
 .or(&[Scalar::Text])
 .with(Access::JOB);
 static SERVICES: Shape = Shape::mapping(
     "services by their id",
-    &[Mapping::loose("`services`", &SERVICE)],
+    &[Mapping::loose("`services`", &SERVICE).computed()],
 )
 .with(Access::JOB);
 static SERVICE: Shape = Shape::mapping(
@@ -413,12 +418,13 @@ static SERVICE: Shape = Shape::mapping(
             key("entrypoint", &TEXT_ONLY),
             key("command", &TEXT_ONLY),
         ],
-    )],
+    )
+    .computed()],
 )
 .or(&[Scalar::NonEmpty]);
 static CONTAINER_ENV: Shape = Shape::mapping(
     "names with values",
-    &[Mapping::loose("`env`", &RUNNER_SECRETS)],
+    &[Mapping::loose("`env`", &RUNNER_SECRETS).computed()],
 );
 static CREDENTIALS: Shape = Shape::mapping(
     "`username` and `password`",

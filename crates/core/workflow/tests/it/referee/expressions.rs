@@ -34,7 +34,7 @@ console.log(JSON.stringify(expressions.map(text => {
 #[test]
 fn expressions_mean_what_they_mean_to_github() {
     let mut dice = Dice::new("expressions");
-    let expressions = generate(&mut dice, 4000);
+    let expressions = generate(&mut dice, super::cases(4000));
     let input = json!({"contexts": contexts(), "expressions": expressions});
     let theirs: Vec<String> =
         serde_json::from_value(ask("expressions", SCRIPT, &input)).expect("a list of texts");

@@ -98,6 +98,7 @@ fn job(dice: &mut Dice, out: &mut String, position: usize) {
         out.push_str(dice.pick(&[
             "    strategy:\n      matrix:\n        os: [a, b]\n        n: [1, 2.50, true]\n        include:\n          - os: a\n            extra: ${{ github.ref }}\n        exclude:\n          - os: b\n            n: 1\n      fail-fast: false\n      max-parallel: 2\n",
             "    strategy:\n      matrix: ${{ fromJSON(needs.j0.outputs.m) }}\n",
+            "    strategy:\n      matrix:\n        ${{ github.event_name }}: [1]\n        include:\n          - ${{ insert }}: { a: 1 }\n            b: ${{ github.ref }}\n",
             "    strategy:\n      fail-fast: ${{ vars.FAST == 'yes' }}\n      matrix:\n        os: ${{ fromJSON('[1]') }}\n",
         ]));
     }
@@ -132,6 +133,9 @@ fn job(dice: &mut Dice, out: &mut String, position: usize) {
         "    concurrency:\n      group: ${{ matrix.os }}\n      cancel-in-progress: true\n",
         "    permissions:\n      contents: write\n",
         "    env:\n      J: ${{ secrets.A }}\n      M: ${{ matrix.os }}\n",
+        "    env:\n      X_${{ matrix.os }}: 1\n      ${{ insert }}: ${{ fromJSON(vars.E) }}\n",
+        "    container: ${{ matrix.os }}\n",
+        "    services:\n      more:\n        image: ${{ vars.I }}\n        env:\n          ${{ github.ref }}: x\n",
         "    defaults:\n      run:\n        shell: ${{ env.SHELL }}\n",
         "    outputs:\n      a: ${{ steps.s0.outputs.x }}\n      b: ${{ runner.os }}\n",
         "    snapshot: image\n",
@@ -177,6 +181,9 @@ fn step(dice: &mut Dice, out: &mut String, position: usize) {
     let parts = [
         "        if: failure() && steps.s0.outcome == 'failure'\n",
         "        if: ${{ hashFiles('x') != '' }}\n",
+        "        if: |\n          ${{ failure() }}\n",
+        "        if: >-\n          always() &&\n          github.ref != ''\n",
+        "        env:\n          K_${{ github.job }}: ${{ env.X }}\n",
         "        name: Step ${{ matrix.os }}\n",
         "        env:\n          T: ${{ secrets.T }}\n          U: 1.50\n",
         "        continue-on-error: true\n",
@@ -198,7 +205,7 @@ fn broken(dice: &mut Dice, file: &str) -> String {
     let line = lines[at].clone();
     let indent = line.len() - line.trim_start().len();
     let pad = " ".repeat(indent);
-    match dice.roll(14) {
+    match dice.roll(15) {
         // A key with a letter too many.
         0..3 => {
             if let Some(colon) = line.find(':') {
@@ -275,6 +282,13 @@ fn broken(dice: &mut Dice, file: &str) -> String {
                 lines[at] = format!("{key}: {wrong}");
             } else if line.trim_start().starts_with("- ") {
                 lines[at] = format!("{pad}- {wrong}");
+            }
+        }
+        // An expression as a key.
+        13 => {
+            if let Some(colon) = line.find(": ") {
+                let key = dice.pick(&["${{ github.ref }}", "a-${{ vars.x }}", "${{ insert }}", "${{ gihub.ref }}", "${{ env.X }}"]);
+                lines[at] = format!("{pad}{key}{}", line.get(colon..).unwrap_or_default());
             }
         }
         // The same line again.

@@ -24,6 +24,12 @@ fn allowed(count: usize) -> usize {
     if std::env::var_os("LANDFALL_SEED").is_some() { 0 } else { count / 200 }
 }
 
+/// How many cases are made; `LANDFALL_CASES` asks for another number.
+fn cases(usual: usize) -> usize {
+    let given = std::env::var("LANDFALL_CASES").ok();
+    given.and_then(|it| it.parse().ok()).unwrap_or(usual)
+}
+
 /// Runs `script` on `input` and gives what it prints.
 fn ask(name: &str, script: &str, input: &Value) -> Value {
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../target/npm");
