@@ -121,8 +121,6 @@ async fn pretend(client: Client) {
 
 impl Home {
     pub async fn start() -> Self {
-        // All tests here share a process; the first one chooses.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a folder");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -23,6 +23,8 @@ pub struct Remote {
 
 impl Remote {
     pub fn new(config: Config) -> Result<Self> {
+        // Fails only where one was chosen before, which is as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let wrong = |error: reqwest::Error| Error::Configuration(error.into());
         // A watch holds a connection of its own, so that a slow reader holds up nobody else.
         let mut http = reqwest::Client::builder().no_proxy().http1_only().redirect(redirect::Policy::none());
