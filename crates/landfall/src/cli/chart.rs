@@ -234,10 +234,17 @@ async fn push(args: &PushArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit::OK))
 }
 
+/// Fetches a chart; only registries are asked with what a person is logged in with.
+async fn receive(repository: &str, name: &str, range: &str) -> anyhow::Result<charts::Received> {
+    let is_web = repository.starts_with("http://") || repository.starts_with("https://");
+    let keychain = if is_web { oci::Keychain::anonymous() } else { keychain()? };
+    Ok(charts::receive(repository, name, range, &keychain).await?)
+}
+
 async fn pull(args: &PullArgs) -> anyhow::Result<ExitCode> {
     let (name, archive, digest) = match &args.repo {
         Some(repository) => {
-            let found = charts::receive(repository, &args.source, args.version.as_deref().unwrap_or_default(), &keychain()?).await?;
+            let found = receive(repository, &args.source, args.version.as_deref().unwrap_or_default()).await?;
             let digest = names::Digest::of(&found.archive);
             (format!("{}:{}", args.source, found.version), found.archive, digest)
         }

@@ -37,6 +37,7 @@ struct Kept {
 impl GitOps {
     /// The chart that a source means now.
     pub async fn find_chart(&self, source: &AppSource, name: &str, fresh: Fresh) -> Result<Found, SourceError> {
+        let unusable = |reason: String| SourceError::Archive { name: name.to_owned(), reason };
         let range = if source.revision == "HEAD" { "" } else { source.revision.as_str() };
         let asked = Digest::of(format!("{} {name} {range}", source.repository).as_bytes());
         let found = || self.charts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +49,7 @@ impl GitOps {
         let (kept, stale) = match (fresh, known) {
             (Fresh::Known, Some(kept)) => (kept, None),
             (_, known) => match (charts::receive(&source.repository, name, range, &oci::Keychain::anonymous()).await, known) {
-                (Ok(received), known) => (keep(&folder, received, known).await.map_err(|error| unkept(source, &error))?, None),
+                (Ok(received), known) => (keep(&folder, received, known).await.map_err(|error| unusable(format!("it cannot be kept: {error}")))?, None),
                 // What was fetched last is better than nothing, and the app says so.
                 (Err(error), Some(kept)) if !error.is_missing() => (kept, Some(error.to_string())),
                 (Err(error), _) => return Err(SourceError::Chart(error)),
@@ -57,12 +58,12 @@ impl GitOps {
         let Kept { received, since } = kept;
         let commit = identity(&received.archive);
         let chart = tokio::task::spawn_blocking(move || Chart::load_archive(&received.archive, Compat::default()).map(|chart| (received.version, chart)));
-        let read = chart.await.map_err(|error| SourceError::Archive { name: name.to_owned(), reason: error.to_string() })?;
-        let (version, chart) = read.map_err(|error| SourceError::Archive { name: name.to_owned(), reason: error.to_string() })?;
+        let read = chart.await.map_err(|error| unusable(error.to_string()))?;
+        let (version, chart) = read.map_err(|error| unusable(error.to_string()))?;
         let mut files = MemoryFiles::new();
         for file in &chart.raw {
             // A chart that was read has paths of its own only.
-            files.insert(&file.name, file.data.clone()).map_err(|error| SourceError::Archive { name: name.to_owned(), reason: error.to_string() })?;
+            files.insert(&file.name, file.data.clone()).map_err(|error| unusable(error.to_string()))?;
         }
         let new = Found {
             repository: None,
@@ -87,10 +88,6 @@ impl GitOps {
 fn identity(archive: &[u8]) -> CommitId {
     let hex = Digest::of(archive).hex();
     hex[..40].parse().expect("forty hex digits are the form of a commit")
-}
-
-fn unkept(source: &AppSource, error: &std::io::Error) -> SourceError {
-    SourceError::Archive { name: source.chart.clone().unwrap_or_default(), reason: format!("it cannot be kept: {error}") }
 }
 
 /// What is kept there, if it is whole.

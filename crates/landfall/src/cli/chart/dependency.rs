@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use helm::{Chart, Compat, Dependency, Lock, LockedDependency, newest_in};
 use tools::Disk;
 
-use super::keychain;
+use super::receive;
 
 /// Where versions come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ async fn resolve(folder: &Path, chart: &Chart, wanted: &Dependency, range: &str)
     let (version, archive) = match wanted.repository.as_str() {
         "" => (present(chart, &wanted.name, range)?, None),
         remote if ["oci://", "http://", "https://"].iter().any(|it| remote.starts_with(it)) => {
-            let received = charts::receive(remote, &wanted.name, range, &keychain()?).await?;
+            let received = receive(remote, &wanted.name, range).await?;
             (received.version, Some(received.archive))
         }
         local => match local.strip_prefix("file://") {

@@ -7,7 +7,7 @@ use api::{ImageManifest, ImageTag, Record as _};
 use names::{Digest, ImageRef};
 use store::TypedError;
 
-use super::{Images, Origin, Resolution, ResolveError, TagError};
+use super::{Images, Origin, ResolveError, TagError};
 use crate::keychain::Keychain;
 
 /// Whose names of images count.
@@ -42,20 +42,25 @@ impl View {
 impl Images {
     /// As [`Images::find`], in the eyes of `view`.
     pub async fn find_in(&self, view: &View, name: &ImageRef) -> Result<Option<Digest>, TypedError> {
-        if *view != View::Shared
-            && let Some(own) = self.look_up(&view.repository(&self.repository(name)), name).await? {
-                return Ok(Some(own));
-            }
-        self.find(name).await
+        match self.find_own(view, name).await? {
+            Some(own) => Ok(Some(own)),
+            None => self.find(name).await,
+        }
     }
 
     /// As [`Images::resolve`], in the eyes of `view`.
     pub async fn resolve_in(&self, view: &View, name: &ImageRef, keychain: &Keychain) -> Result<Digest, ResolveError> {
-        if let Some(own) = self.find_in(view, name).await? {
-            return Ok(own);
+        match self.find_own(view, name).await? {
+            Some(own) => Ok(own),
+            None => self.resolve(name, keychain).await,
         }
-        match self.resolve_telling(name, keychain).await? {
-            Resolution::Local(digest) | Resolution::Pulled(digest) => Ok(digest),
+    }
+
+    /// What a name means in `view` and to nobody else.
+    async fn find_own(&self, view: &View, name: &ImageRef) -> Result<Option<Digest>, TypedError> {
+        match view {
+            View::Shared => Ok(None),
+            View::Apart(_) => self.look_up(&view.repository(&self.repository(name)), name).await,
         }
     }
 
